@@ -1,0 +1,1 @@
+"""Parley: what its functions and its fleet share (domain, storage, blobs, auth, settings)."""

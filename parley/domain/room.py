@@ -1,0 +1,51 @@
+"""Rooms: one LiveKit room session, identified by its sid; a name can come back as another room."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from parley.domain.base import Record
+
+
+class RoomStatus(StrEnum):
+    """`active` accepts tracks; `final_room` waits for its tracks; `completed` has them all."""
+
+    ACTIVE = "active"
+    FINAL_ROOM = "final_room"
+    COMPLETED = "completed"
+
+
+class RoomOptions(Record):
+    """What is to be done with a room."""
+
+    record: Literal["agent", "egress", "none"] = "agent"
+    summarize: bool = True
+    languages: dict[str, str] = Field(
+        default_factory=dict, description="Language per participant identity."
+    )
+    language: str | None = Field(None, description="Language of everyone else.")
+
+
+class SummaryState(Record):
+    """How far the room's summary is."""
+
+    status: Literal["none", "requested", "done", "failed"] = "none"
+    input_hash: str | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+class Room(Record):
+    """The stored document of a room."""
+
+    id: str = Field(alias="_id")
+    name: str
+    status: RoomStatus = RoomStatus.ACTIVE
+    registered_ms: int
+    finalized_ms: int | None = None
+    completed_ms: int | None = None
+    tracks: tuple[str, ...] = ()
+    pending_tracks: tuple[str, ...] = ()
+    options: RoomOptions = Field(default_factory=RoomOptions)
+    summary: SummaryState = Field(default_factory=SummaryState)

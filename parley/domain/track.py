@@ -1,0 +1,88 @@
+"""Tracks: one published audio track of one participant, from its first frame to its transcript."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from parley.domain.base import Record
+from parley.domain.segment import ChunkHeader, Version
+
+
+class TrackStatus(StrEnum):
+    """Where a track is on its way; the last three are final."""
+
+    LIVE = "live"
+    RECORDED = "recorded"
+    TRANSCRIBING = "transcribing"
+    TRANSCRIBED = "transcribed"
+    EMPTY = "empty"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to the track."""
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset({TrackStatus.TRANSCRIBED, TrackStatus.EMPTY, TrackStatus.FAILED})
+
+
+class Gap(Record):
+    """A stretch in which no audio arrived although the track was published and unmuted."""
+
+    start_ms: int
+    end_ms: int
+
+
+class Recording(Record):
+    """Where a track's audio lies and what it covers.
+
+    The object is Ogg Opus, mono. Sample 0 of it is the instant `started_ms`; gaps are filled with
+    silence, so a position in the file is a time.
+    """
+
+    method: Literal["agent", "egress"]
+    key: str
+    started_ms: int
+    ended_ms: int
+    bytes: int = 0
+    samples: int = 0
+    sample_rate: int = 48_000
+    gaps: tuple[Gap, ...] = ()
+
+
+class Lease(Record):
+    """Who works on the track's transcript now, and until when nobody else may."""
+
+    owner: str
+    until_ms: int
+
+
+class Track(Record):
+    """The stored document of a track."""
+
+    id: str = Field(alias="_id")
+    room_sid: str
+    identity: str
+    name: str = ""
+    language: str | None = None
+    status: TrackStatus = TrackStatus.LIVE
+    published_ms: int = 0
+    unpublished_ms: int | None = None
+    recording: Recording | None = None
+    attempts: int = 0
+    lease: Lease | None = None
+    error: str | None = None
+    # version → zero-padded seq → header; a map, so that refreshing one is an idempotent $set.
+    chunks: dict[Version, dict[str, ChunkHeader]] = Field(default_factory=dict)
+
+    def headers(self, version: Version) -> list[ChunkHeader]:
+        """The chunk headers of one version in order."""
+        return [h for _, h in sorted(self.chunks.get(version, {}).items())]
+
+    @property
+    def best_version(self) -> Version:
+        """`final` when the recording was transcribed, else `live`."""
+        done = self.status in (TrackStatus.TRANSCRIBED, TrackStatus.EMPTY)
+        return Version.FINAL if done and Version.FINAL in self.chunks else Version.LIVE

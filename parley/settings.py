@@ -1,0 +1,131 @@
+"""Every setting of Parley: environment variables with the prefix `PARLEY_`, or an `.env` file."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One class for all parts; each reads what it needs. `parley settings` prints them masked."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_", env_file=".env", extra="ignore")
+
+    state_dir: Path = Field(
+        Path(".parley"),
+        description="Folder of all local state: databases, logs, spools. Deleting it is a reset.",
+    )
+    cache_dir: Path = Field(
+        Path("~/.cache/parley"),
+        description="Folder of what can be fetched or built again: servers, models, speech.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log level that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or coloured lines for a person."
+    )
+
+    livekit_url: str = Field(
+        "ws://127.0.0.1:7880", description="WebSocket URL of the LiveKit server."
+    )
+    livekit_api_key: str = Field("devkey", description="LiveKit API key (also signs webhooks).")
+    livekit_api_secret: SecretStr = Field(SecretStr(""), description="LiveKit API secret.")
+    agent_name: str = Field("parley", description="Name under which agents are dispatched.")
+
+    mongo_uri: SecretStr = Field(
+        SecretStr("mongodb://127.0.0.1:27017"), description="MongoDB connection string."
+    )
+    mongo_database: str = Field("parley", description="Name of the database.")
+    mongo_timeout_ms: int = Field(
+        5_000, description="How long one database call may wait for a server, in ms."
+    )
+
+    s3_endpoint_url: str | None = Field(
+        None, description="Object store endpoint (MinIO, LocalStack); empty means AWS."
+    )
+    s3_access_key: str | None = Field(None, description="Access key; empty means AWS's own chain.")
+    s3_secret_key: SecretStr | None = Field(None, description="Secret key for the access key.")
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_bucket: str = Field("parley", description="Bucket of recordings, timelines, summaries.")
+    presign_seconds: int = Field(900, description="Life of a presigned URL, in seconds.")
+
+    api_url: str = Field("http://127.0.0.1:8000", description="Where the REST API is reached.")
+    runner_url: str = Field(
+        "http://127.0.0.1:8010", description="Where the local function runner is reached."
+    )
+    fleet_url: str = Field(
+        "http://127.0.0.1:8020", description="Where the agent fleet's own HTTP port is reached."
+    )
+
+    auth_key: SecretStr = Field(
+        SecretStr(""), description="Local signing key of API tokens (HS256); `parley up` makes one."
+    )
+    auth_jwks_url: str | None = Field(
+        None, description="JWKS URL whose keys sign API tokens (RS256/ES256) instead of the local."
+    )
+    auth_issuer: str = Field("parley", description="Required `iss` of API tokens.")
+    auth_audience: str = Field("parley-api", description="Required `aud` of API tokens.")
+
+    webhook_max_age_s: int = Field(
+        300, description="Oldest webhook accepted, in seconds after it was signed."
+    )
+    finalize_grace_s: float = Field(
+        2.0, description="Seconds between `room_finished` and the room being finalised."
+    )
+    empty_room_minutes: float = Field(
+        5.0, description="Minutes after which an empty active room is finalised by the reconciler."
+    )
+    retention_days: int = Field(0, description="Days after which rooms are erased; 0 means never.")
+
+    live_models: dict[str, Path] = Field(
+        default_factory=dict,
+        description='Vosk model folder per language, as JSON {"en": "/path"}; '
+        "empty means the project's own small English one.",
+    )
+    default_language: str = Field("en", description="Language of a speaker who names none.")
+    queue_frames: int = Field(500, description="Frames a speaker's queue holds before it drops.")
+    max_speakers: int = Field(30, description="Speakers one agent process accepts.")
+    idle_seconds: float = Field(
+        300.0, description="Seconds without audio after which a speaker's pipeline is closed."
+    )
+
+    whisper_model: str = Field(
+        "base.en", description="faster-whisper model: a packaged name or a CTranslate2 folder."
+    )
+    whisper_device: str = Field("auto", description="Device of the final transcriber.")
+    whisper_compute_type: str = Field("int8", description="Compute type of the transcriber.")
+    whisper_threads: int = Field(0, description="Threads per transcription; 0 means all cores.")
+    job_attempts: int = Field(3, description="Attempts a job gets before it is a dead letter.")
+    lease_seconds: int = Field(
+        960, description="Seconds a transcription may hold its track before another takes over."
+    )
+
+    summary_engine: Literal["auto", "extractive", "gemini"] = Field(
+        "auto", description="`auto` is Gemini when a key is there, else extractive."
+    )
+    gemini_api_key: SecretStr | None = Field(None, description="Gemini API key.")
+    gemini_models: list[str] = Field(
+        default_factory=lambda: ["gemini-3.5-flash-lite", "gemini-2.5-flash"],
+        description="Gemini models in the order in which they are tried.",
+    )
+    gemini_base_url: str | None = Field(None, description="Another endpoint of the Gemini API.")
+
+    voice_engine: Literal["auto", "kokoro-onnx", "kokoro", "espeak"] = Field(
+        "auto", description="`auto` is Kokoro when its model is there, else espeak-ng."
+    )
+    voice: str = Field("af_heart", description="Voice of the assistant.")
+    kokoro_dir: Path | None = Field(None, description="Folder with Kokoro's model and voices.")
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder with `~` resolved."""
+        return self.cache_dir.expanduser()
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()
