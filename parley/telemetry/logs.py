@@ -12,7 +12,9 @@ SECRET_FIELDS = frozenset(
 )
 
 
-def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _mask(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     for name in event.keys() & SECRET_FIELDS:
         event[name] = "***"
     return event

@@ -1,0 +1,1 @@
+"""Audio as arrays and files: encode, decode, resample."""

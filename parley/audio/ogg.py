@@ -1,0 +1,91 @@
+"""Ogg Opus files of mono speech: encode to bytes, decode any audio file to samples."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+
+from parley.errors import AudioError
+
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
+"""Sampling rates that Opus takes, in Hz (RFC 6716, section 2)."""
+
+
+def encode_opus(
+    samples: NDArray[np.float32] | NDArray[np.int16], sample_rate: int, bit_rate: int = 32_000
+) -> bytes:
+    """Encode mono audio as an Ogg Opus file.
+
+    Args:
+        samples: shape (n,), int16, or float32 in -1..1.
+        sample_rate: one of `OPUS_RATES`, in Hz.
+        bit_rate: in bit/s.
+
+    Returns:
+        The file's bytes. Decoded, it has the same length to the sample.
+
+    Raises:
+        AudioError: another rate, or no samples.
+    """
+    if sample_rate not in OPUS_RATES:
+        raise AudioError(f"Opus takes {OPUS_RATES} Hz, not {sample_rate}: resample first.")
+    if samples.ndim != 1 or len(samples) == 0:
+        raise AudioError("There is no audio to encode.")
+    form = "s16" if samples.dtype == np.int16 else "flt"
+    out = io.BytesIO()
+    with av.open(out, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=sample_rate)
+        stream.layout = "mono"
+        stream.bit_rate = bit_rate
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples)[None, :], format=form, layout="mono"
+        )
+        frame.sample_rate = sample_rate
+        frame.pts = 0
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    return out.getvalue()
+
+
+def decode(source: Path | bytes, sample_rate: int = 16_000) -> NDArray[np.float32]:
+    """Decode an audio file (Ogg Opus or whatever FFmpeg reads) as mono.
+
+    Args:
+        source: a path, or the file's bytes.
+        sample_rate: the wanted rate in Hz.
+
+    Returns:
+        float32, shape (n,), in -1..1. Several channels are averaged.
+
+    Raises:
+        AudioError: not audio, cut off before its first sample, or damaged.
+    """
+    parts = list(decode_pieces(source, sample_rate))
+    if not parts:
+        raise AudioError("The file holds no audio samples.")
+    return np.concatenate(parts)
+
+
+def decode_pieces(source: Path | bytes, sample_rate: int = 16_000) -> Iterator[NDArray[np.float32]]:
+    """The same as `decode`, in pieces as they are read, for recordings of hours.
+
+    Raises:
+        AudioError: as `decode`; pieces before the damage have been given out by then.
+    """
+    opened = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+    try:
+        with av.open(opened) as container:
+            stream = next((s for s in container.streams if isinstance(s, AudioStream)), None)
+            if stream is None:
+                raise AudioError("The file holds no audio stream.")
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+            for frame in container.decode(stream):
+                frame.pts = None
+                yield from (piece.to_ndarray()[0] for piece in resampler.resample(frame))
+            yield from (piece.to_ndarray()[0] for piece in resampler.resample(None))
+    except av.FFmpegError as error:
+        raise AudioError(f"The file can't be decoded as audio: {error.strerror}.") from error

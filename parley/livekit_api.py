@@ -1,0 +1,294 @@
+"""The one module that knows LiveKit's server API: rooms, dispatch, join tokens, webhooks."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+from livekit import api
+
+from parley.errors import LiveKitError, LiveKitUnavailableError, NotFoundError, UnauthorizedError
+from parley.settings import Settings
+
+
+@dataclass(frozen=True)
+class LiveRoom:
+    """A room that is open in LiveKit now."""
+
+    sid: str
+    name: str
+    created_ms: int
+    participants: int
+
+
+@dataclass(frozen=True)
+class LiveTrack:
+    """An audio track that is published now."""
+
+    sid: str
+    name: str
+    muted: bool
+
+
+@dataclass(frozen=True)
+class LiveParticipant:
+    """Somebody who is in a room now, with their audio tracks."""
+
+    sid: str
+    identity: str
+    name: str
+    joined_ms: int
+    agent: bool
+    attributes: dict[str, str]
+    audio_tracks: tuple[LiveTrack, ...]
+
+
+@dataclass(frozen=True)
+class WebhookEvent:
+    """A verified webhook, reduced to what we use; absent parts are empty."""
+
+    id: str
+    kind: str
+    created_ms: int
+    room_sid: str
+    room_name: str
+    participant: LiveParticipant | None
+    track: LiveTrack | None
+    egress: "api.EgressInfo | None"
+
+
+def _track(info: api.TrackInfo) -> LiveTrack:
+    return LiveTrack(sid=info.sid, name=info.name, muted=info.muted)
+
+
+def _participant(info: api.ParticipantInfo) -> LiveParticipant:
+    return LiveParticipant(
+        sid=info.sid,
+        identity=info.identity,
+        name=info.name,
+        joined_ms=info.joined_at_ms or info.joined_at * 1000,
+        agent=info.kind == api.ParticipantInfo.Kind.AGENT,
+        attributes=dict(info.attributes),
+        audio_tracks=tuple(_track(t) for t in info.tracks if t.type == api.TrackType.AUDIO),
+    )
+
+
+class WebhookVerifier:
+    """Checks LiveKit's webhooks: signed by our key, fresh, and the body unaltered."""
+
+    def __init__(self, api_key: str, api_secret: str) -> None:
+        """Accept webhooks that are signed with this key pair."""
+        self._receiver = api.WebhookReceiver(api.TokenVerifier(api_key, api_secret))
+
+    def verify(self, body: bytes, authorization: str | None) -> WebhookEvent:
+        """The event in a webhook request.
+
+        Args:
+            body: the raw body, byte for byte as it was sent.
+            authorization: the `Authorization` header.
+
+        Raises:
+            UnauthorizedError: the signature is missing, wrong or expired, or the body was altered.
+        """
+        if not authorization:
+            raise UnauthorizedError("the webhook is not signed")
+        try:
+            event = self._receiver.receive(body.decode(), authorization.removeprefix("Bearer "))
+        # The receiver raises bare Exception, PyJWT's and protobuf's errors: all mean "not valid".
+        except Exception as error:
+            raise UnauthorizedError("the webhook's signature does not fit its body") from error
+        return WebhookEvent(
+            id=event.id,
+            kind=event.event,
+            created_ms=event.created_at * 1000,
+            room_sid=event.room.sid or event.egress_info.room_id,
+            room_name=event.room.name or event.egress_info.room_name,
+            participant=_participant(event.participant) if event.participant.sid else None,
+            track=(
+                _track(event.track)
+                if event.track.sid and event.track.type == api.TrackType.AUDIO
+                else None
+            ),
+            egress=event.egress_info if event.egress_info.egress_id else None,
+        )
+
+
+class LiveKit:
+    """LiveKit's server API with our types and errors; an async context manager."""
+
+    def __init__(self, url: str, api_key: str, api_secret: str) -> None:
+        """Use this server and key pair; nothing connects until the first call."""
+        self._url = url.replace("ws://", "http://").replace("wss://", "https://")
+        self._key, self._secret = api_key, api_secret
+        self._inner: api.LiveKitAPI | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The server that the settings name."""
+        return cls(
+            settings.livekit_url,
+            settings.livekit_api_key,
+            settings.livekit_api_secret.get_secret_value(),
+        )
+
+    @property
+    def _api(self) -> api.LiveKitAPI:
+        if self._inner is None:  # made lazily: aiohttp wants a running loop
+            self._inner = api.LiveKitAPI(
+                self._url,
+                self._key,
+                self._secret,
+                timeout=aiohttp.ClientTimeout(total=10),
+            )
+        return self._inner
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._inner is not None:
+            await self._inner.aclose()  # type: ignore[no-untyped-call]
+            self._inner = None
+
+    async def __aenter__(self) -> Self:
+        """Enter a context that closes the connections at its end."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self.aclose()
+
+    async def create_room(self, name: str, *, empty_timeout_s: int = 300) -> LiveRoom:
+        """Open a room, or return the open one of this name."""
+        request = api.CreateRoomRequest(name=name, empty_timeout=empty_timeout_s)
+        with _our_errors():
+            return _room(await self._api.room.create_room(request))
+
+    async def list_rooms(self, names: Sequence[str] = ()) -> list[LiveRoom]:
+        """The rooms that are open now (all, or those with these names)."""
+        with _our_errors():
+            answer = await self._api.room.list_rooms(api.ListRoomsRequest(names=list(names)))
+        return [_room(room) for room in answer.rooms]
+
+    async def list_participants(self, room_name: str) -> list[LiveParticipant]:
+        """Who is in the open room of this name; nobody when there is none."""
+        request = api.ListParticipantsRequest(room=room_name)
+        try:
+            with _our_errors():
+                answer = await self._api.room.list_participants(request)
+        except NotFoundError:
+            return []
+        return [_participant(p) for p in answer.participants]
+
+    async def remove_participant(self, room_name: str, identity: str) -> None:
+        """Put somebody out of a room."""
+        with _our_errors():
+            await self._api.room.remove_participant(
+                api.RoomParticipantIdentity(room=room_name, identity=identity)
+            )
+
+    async def delete_room(self, name: str) -> None:
+        """Close the open room of this name and put everybody out; fine when there is none."""
+        try:
+            with _our_errors():
+                await self._api.room.delete_room(api.DeleteRoomRequest(room=name))
+        except NotFoundError:
+            return
+
+    async def send_data(
+        self, room_name: str, topic: str, data: bytes, identities: Sequence[str] = ()
+    ) -> None:
+        """Send a reliable data packet into a room (to all, or to these identities)."""
+        request = api.SendDataRequest(
+            room=room_name,
+            data=data,
+            kind=api.DataPacket.Kind.RELIABLE,
+            topic=topic,
+            destination_identities=list(identities),
+        )
+        with _our_errors():
+            await self._api.room.send_data(request)
+
+    async def dispatch_agent(self, room_name: str, agent_name: str, metadata: str = "") -> str:
+        """Ask for an agent in a room (which may not exist yet); returns the dispatch id."""
+        request = api.CreateAgentDispatchRequest(
+            room=room_name, agent_name=agent_name, metadata=metadata
+        )
+        with _our_errors():
+            return (await self._api.agent_dispatch.create_dispatch(request)).id
+
+    async def agents_dispatched(self, room_name: str) -> list[str]:
+        """The names of the agents that are dispatched to a room."""
+        try:
+            with _our_errors():
+                found = await self._api.agent_dispatch.list_dispatch(room_name)
+        except NotFoundError:
+            return []
+        return [dispatch.agent_name for dispatch in found]
+
+    def join_token(
+        self,
+        room_name: str,
+        identity: str,
+        *,
+        name: str = "",
+        ttl_s: int = 3600,
+        can_publish: bool = True,
+        hidden: bool = False,
+        attributes: dict[str, str] | None = None,
+    ) -> str:
+        """A LiveKit token with which somebody joins one room.
+
+        Args:
+            room_name: the room.
+            identity: who they are in it.
+            name: what is shown for them.
+            ttl_s: life of the token in seconds.
+            can_publish: whether they may publish tracks.
+            hidden: whether others do not see them.
+            attributes: participant attributes that come with the token.
+        """
+        return (
+            api.AccessToken(self._key, self._secret)
+            .with_identity(identity)
+            .with_name(name or identity)
+            .with_ttl(datetime.timedelta(seconds=ttl_s))
+            .with_attributes(attributes or {})
+            .with_grants(
+                api.VideoGrants(
+                    room_join=True,
+                    room=room_name,
+                    can_publish=can_publish,
+                    can_publish_data=True,
+                    can_subscribe=True,
+                    hidden=hidden,
+                )
+            )
+            .to_jwt()
+        )
+
+
+def _room(info: api.Room) -> LiveRoom:
+    return LiveRoom(
+        sid=info.sid,
+        name=info.name,
+        created_ms=info.creation_time_ms or info.creation_time * 1000,
+        participants=info.num_participants,
+    )
+
+
+class _our_errors:  # noqa: N801 - reads as the statement it is
+    """Turns the client's errors into ours."""
+
+    def __enter__(self) -> None:
+        """Start to watch."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise our error for the client's."""
+        if isinstance(error, api.TwirpError):
+            if error.code == "not_found":
+                raise NotFoundError("LiveKit knows no such room or participant") from error
+            if error.code in {"unavailable", "deadline_exceeded", "internal"}:
+                raise LiveKitUnavailableError(f"LiveKit cannot answer now: {error.code}") from error
+            raise LiveKitError(f"LiveKit refused the call: {error.code}") from error
+        if isinstance(error, (aiohttp.ClientError, TimeoutError)):
+            raise LiveKitUnavailableError("LiveKit cannot be reached") from error

@@ -1,0 +1,1 @@
+"""The life of a room: registration, tracks, finalisation, completion, timeline."""

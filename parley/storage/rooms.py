@@ -1,0 +1,102 @@
+"""The `rooms` collection: registration, linking of tracks, and the one completion write."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from parley.domain.room import Room, RoomOptions, RoomStatus
+from parley.errors import DuplicateError, NotFoundError
+from parley.storage.database import Database
+
+
+class RoomStore:
+    """Reads and conditional writes of room documents; every method can be called twice."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the `rooms` collection of this database."""
+        self._rooms = database.collection("rooms")
+
+    async def register(self, sid: str, name: str, options: RoomOptions, now_ms: int) -> bool:
+        """Start to process a room; a room that is already known stays as it is.
+
+        Returns:
+            Whether the room is new.
+        """
+        room = Room(_id=sid, name=name, registered_ms=now_ms, options=options)
+        try:
+            await self._rooms.insert(room.model_dump(by_alias=True, mode="json"))
+        except DuplicateError:
+            return False
+        return True
+
+    async def find(self, sid: str) -> Room | None:
+        """The room, or None."""
+        document = await self._rooms.get(sid)
+        return Room.model_validate(document) if document else None
+
+    async def get(self, sid: str) -> Room:
+        """The room; raises `NotFoundError`."""
+        room = await self.find(sid)
+        if room is None:
+            raise NotFoundError(f"no room {sid} is registered")
+        return room
+
+    async def scan(
+        self,
+        *,
+        status: RoomStatus | None = None,
+        query: dict[str, Any] | None = None,
+        limit: int = 0,
+    ) -> AsyncIterator[Room]:
+        """Rooms, newest first; a scan on the embedded database."""
+        match: dict[str, Any] = dict(query or {})
+        if status is not None:
+            match["status"] = status.value
+        async for document in self._rooms.scan(
+            match, sort=[("registered_ms", -1), ("_id", 1)], limit=limit
+        ):
+            yield Room.model_validate(document)
+
+    async def link_track(self, sid: str, track_sid: str) -> bool:
+        """List a track in its room and await it, only while the room is active.
+
+        Returns:
+            Whether the track was added now. False: the room is not active or has it already.
+        """
+        return await self._rooms.update(
+            {"_id": sid, "status": RoomStatus.ACTIVE.value, "tracks": {"$ne": track_sid}},
+            {"$addToSet": {"tracks": track_sid, "pending_tracks": track_sid}},
+        )
+
+    async def settle_track(self, sid: str, track_sid: str) -> None:
+        """No longer wait for a track (its status is final)."""
+        await self._rooms.update({"_id": sid}, {"$pull": {"pending_tracks": track_sid}})
+
+    async def finalize(self, sid: str, now_ms: int) -> bool:
+        """Accept no more tracks; True for the one caller that changed the status."""
+        return await self._rooms.update(
+            {"_id": sid, "status": RoomStatus.ACTIVE.value},
+            {"$set": {"status": RoomStatus.FINAL_ROOM.value, "finalized_ms": now_ms}},
+        )
+
+    async def complete(self, sid: str, now_ms: int) -> bool:
+        """The one conditional write by which a room completes; True for exactly one caller."""
+        return await self._rooms.update(
+            {"_id": sid, "status": RoomStatus.FINAL_ROOM.value, "pending_tracks": []},
+            {"$set": {"status": RoomStatus.COMPLETED.value, "completed_ms": now_ms}},
+        )
+
+    async def set_summary(self, sid: str, **state: Any) -> None:
+        """Set fields of the room's summary state (`status`, `input_hash`, `error`)."""
+        await self._rooms.update(
+            {"_id": sid}, {"$set": {f"summary.{name}": value for name, value in state.items()}}
+        )
+
+    async def update_options(self, sid: str, options: RoomOptions) -> bool:
+        """Replace a room's options."""
+        return await self._rooms.update(
+            {"_id": sid}, {"$set": {"options": options.model_dump(mode="json")}}
+        )
+
+    async def delete(self, sid: str) -> None:
+        """Forget the room document."""
+        await self._rooms.delete([sid])
