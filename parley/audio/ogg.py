@@ -26,7 +26,8 @@ def encode_opus(
         bit_rate: in bit/s.
 
     Returns:
-        The file's bytes. Decoded, it has the same length to the sample.
+        The file's bytes. Decoded at the same rate, it has the same length to the sample
+        (a few samples on their own may come back as none).
 
     Raises:
         AudioError: another rate, or no samples.
@@ -35,14 +36,16 @@ def encode_opus(
         raise AudioError(f"Opus takes {OPUS_RATES} Hz, not {sample_rate}: resample first.")
     if samples.ndim != 1 or len(samples) == 0:
         raise AudioError("There is no audio to encode.")
-    form = "s16" if samples.dtype == np.int16 else "flt"
+    wave = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)
     out = io.BytesIO()
     with av.open(out, "w", format="ogg") as container:
         stream = container.add_stream("libopus", rate=sample_rate)
         stream.layout = "mono"
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples)[None, :], format=form, layout="mono"
+            np.ascontiguousarray(wave)[None, :],  # type: ignore[arg-type]  # int16 or float32
+            format="s16" if wave.dtype == np.int16 else "flt",
+            layout="mono",
         )
         frame.sample_rate = sample_rate
         frame.pts = 0
@@ -78,7 +81,7 @@ def decode_pieces(source: Path | bytes, sample_rate: int = 16_000) -> Iterator[N
     """
     opened = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
-        with av.open(opened) as container:
+        with av.open(opened, "r") as container:
             stream = next((s for s in container.streams if isinstance(s, AudioStream)), None)
             if stream is None:
                 raise AudioError("The file holds no audio stream.")
