@@ -1,6 +1,6 @@
 module parley/embedded/minio
 
-go 1.26.8
+go 1.25.0
 
 tool github.com/minio/minio
 
