@@ -1,0 +1,1 @@
+"""The recipe of the mini-en model: text, speech, network, graph. One module a step."""
