@@ -1,11 +1,14 @@
 """Every setting of Parley: environment variables with the prefix `PARLEY_`, or an `.env` file."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from parley.secrets import SecretsSource
 
 
 class Settings(BaseSettings):
@@ -118,6 +121,19 @@ class Settings(BaseSettings):
     )
     voice: str = Field("af_heart", description="Voice of the assistant.")
     kokoro_dir: Path | None = Field(None, description="Folder with Kokoro's model and voices.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, `.env`, and the secrets that AWS keeps."""
+        secrets = SecretsSource(settings_cls, os.environ.get("PARLEY_SECRETS", ""))
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, secrets
 
     @property
     def cache(self) -> Path:
