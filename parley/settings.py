@@ -91,12 +91,34 @@ class Settings(BaseSettings):
     default_language: str = Field("en", description="Language of a speaker who names none.")
     queue_frames: int = Field(500, description="Frames a speaker's queue holds before it drops.")
     max_speakers: int = Field(30, description="Speakers one agent process accepts.")
+    frame_ms: int = Field(
+        60, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
+    )
+    joining: list[tuple[int, int]] = Field(
+        default_factory=lambda: [(2, 4), (4, 2)],
+        description="How many waiting frames one recogniser call may take, as JSON "
+        "[[speakers up to, frames], ...]; with more speakers than listed it is 1.",
+    )
+    gate_rms: float = Field(
+        100.0, description="Loudness (RMS of int16 samples) below which audio is never speech."
+    )
+    gate_preroll_ms: int = Field(
+        300, description="Audio before the first speech that the recogniser hears too, in ms."
+    )
+    gate_hangover_ms: int = Field(
+        420, description="Silence after which an utterance is ended, in ms."
+    )
+    drain_seconds: float = Field(
+        0.0, description="How long running rooms may go on after SIGTERM, in seconds."
+    )
     idle_seconds: float = Field(
         300.0, description="Seconds without audio after which a speaker's pipeline is closed."
     )
 
     whisper_model: str = Field(
-        "base.en", description="faster-whisper model: a packaged name or a CTranslate2 folder."
+        "tiny.en",
+        description="Whisper model of the final transcript: a size (`tiny.en` is in a package, "
+        "others are fetched) or a CTranslate2 folder.",
     )
     whisper_device: str = Field("auto", description="Device of the final transcriber.")
     whisper_compute_type: str = Field("int8", description="Compute type of the transcriber.")
