@@ -84,6 +84,19 @@ def chunk_id(track_sid: str, version: Version, seq: int) -> str:
     return f"{track_sid}.{version}.{seq:06}"
 
 
+def chunk_ids(track_sid: str, version: Version, headers: Sequence[ChunkHeader]) -> list[str]:
+    """The ids of all chunks that a reader must ask for, given the headers in order.
+
+    A live writer may have opened the next chunk and not yet written its header, so that one is
+    asked for too. A final version is read by its headers only: they are written last.
+    """
+    ids = [chunk_id(track_sid, version, h.seq) for h in headers]
+    last = headers[-1] if headers else None
+    if version is Version.LIVE and (last is None or last.count == MAX_SEGMENTS_PER_CHUNK):
+        ids.append(chunk_id(track_sid, version, last.seq + 1 if last else 0))
+    return ids
+
+
 def header_of(seq: int, segments: Sequence[Segment]) -> ChunkHeader:
     """The header of a chunk that holds these segments (at least one)."""
     return ChunkHeader(

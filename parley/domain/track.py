@@ -59,6 +59,20 @@ class Lease(Record):
     until_ms: int
 
 
+class Progress(Record):
+    """How far a long recording's transcript is; a next run goes on from here.
+
+    Attributes:
+        position: samples at 16 kHz that are done.
+        segments: segments written so far.
+        chunks: chunks written so far.
+    """
+
+    position: int = 0
+    segments: int = 0
+    chunks: int = 0
+
+
 class Track(Record):
     """The stored document of a track."""
 
@@ -71,9 +85,11 @@ class Track(Record):
     published_ms: int = 0
     unpublished_ms: int | None = None
     recording: Recording | None = None
+    requeued_ms: int | None = Field(None, description="When its recording was last queued again.")
     attempts: int = 0
     lease: Lease | None = None
     error: str | None = None
+    progress: Progress | None = None
     # version → zero-padded seq → header; a map, so that refreshing one is an idempotent $set.
     chunks: dict[Version, dict[str, ChunkHeader]] = Field(default_factory=dict)
 

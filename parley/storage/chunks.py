@@ -9,6 +9,7 @@ from parley.domain.segment import (
     Segment,
     Version,
     chunk_id,
+    chunk_ids,
     header_of,
 )
 from parley.errors import ConflictError, DuplicateError
@@ -38,15 +39,16 @@ class ChunkStore:
         self.collection = database.collection("chunks")
         self._tracks = tracks
 
-    async def get_many(self, ids: Sequence[str]) -> list[Chunk]:
-        """The chunks that exist, in the order asked for; one round trip."""
-        return [Chunk.model_validate(d) for d in await self.collection.get_many(ids)]
+    async def get_many(self, ids: Sequence[str], *, words: bool = True) -> list[Chunk]:
+        """The chunks that exist, in the order asked for, with words or without; one round trip."""
+        fields = None if words else {"segments.words": 0}
+        return [Chunk.model_validate(d) for d in await self.collection.get_many(ids, fields)]
 
     async def read_version(
         self, track_sid: str, version: Version, headers: Sequence[ChunkHeader]
     ) -> list[Segment]:
-        """All segments of the chunks that these headers name."""
-        chunks = await self.get_many([chunk_id(track_sid, version, h.seq) for h in headers])
+        """All segments of a version, in the writer's order; one round trip."""
+        chunks = await self.get_many(chunk_ids(track_sid, version, headers))
         return [segment for chunk in chunks for segment in chunk.segments]
 
     async def write_version(
@@ -57,12 +59,29 @@ class ChunkStore:
         Only the holder of the track's lease may call this. Readers see the chunks once their
         headers are written, which is the last step.
         """
+        headers = await self.write_part(room_sid, track_sid, version, 0, segments)
+        await self._tracks.set_headers(track_sid, version, headers)
+
+    async def write_part(
+        self,
+        room_sid: str,
+        track_sid: str,
+        version: Version,
+        first_seq: int,
+        segments: Sequence[Segment],
+    ) -> list[ChunkHeader]:
+        """Write segments as chunks from `first_seq` on, replacing what is there.
+
+        Returns:
+            Their headers; readers see the chunks once these are in the track.
+        """
         headers = []
-        for seq, start in enumerate(range(0, len(segments), MAX_SEGMENTS_PER_CHUNK)):
+        starts = range(0, len(segments), MAX_SEGMENTS_PER_CHUNK)
+        for seq, start in enumerate(starts, first_seq):
             part = segments[start : start + MAX_SEGMENTS_PER_CHUNK]
             await self.collection.put(_document(room_sid, track_sid, version, seq, part))
             headers.append(header_of(seq, part))
-        await self._tracks.set_headers(track_sid, version, headers)
+        return headers
 
     async def writer(self, room_sid: str, track_sid: str, version: Version) -> "SegmentWriter":
         """A writer that goes on after the last stored segment of this version."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from parley.domain.segment import ChunkHeader, Version
-from parley.domain.track import FINAL_STATUSES, Recording, Track, TrackStatus
+from parley.domain.track import FINAL_STATUSES, Progress, Recording, Track, TrackStatus
 from parley.errors import DuplicateError, NotFoundError
 from parley.storage.database import Database
 
@@ -103,12 +103,48 @@ class TrackStore:
             {"_id": sid, "lease.owner": owner}, {"$set": {"lease.until_ms": until_ms}}
         )
 
-    async def release(self, sid: str, owner: str, error: str) -> None:
-        """Give a lease back after a failed attempt, keeping the error; the track can be retried."""
+    async def release(
+        self, sid: str, owner: str, error: str | None, *, count_attempt: bool = True
+    ) -> None:
+        """Give a lease back with the track unfinished; it can be claimed again.
+
+        Args:
+            sid: track.
+            owner: who holds the lease; nothing happens when it is somebody else's by now.
+            error: why, or None.
+            count_attempt: False when the attempt is not the recording's fault.
+        """
+        change: dict[str, Any] = {
+            "$set": {"lease": None, "status": TrackStatus.RECORDED.value, "error": error}
+        }
+        if not count_attempt:
+            change["$inc"] = {"attempts": -1}
+        await self._tracks.update({"_id": sid, "lease.owner": owner}, change)
+
+    async def attach_recording(self, sid: str, recording: Recording) -> None:
+        """Note the recording of a track that has none yet, whatever its status."""
         await self._tracks.update(
-            {"_id": sid, "lease.owner": owner},
-            {"$set": {"lease": None, "status": TrackStatus.RECORDED.value, "error": error}},
+            {"_id": sid, "recording": None},
+            {"$set": {"recording": recording.model_dump(mode="json")}},
         )
+
+    async def save_progress(
+        self,
+        sid: str,
+        owner: str,
+        progress: Progress,
+        version: Version,
+        headers: Sequence[ChunkHeader],
+    ) -> bool:
+        """Note how far a transcript is, together with the headers of its new chunks.
+
+        Returns:
+            False when the lease is no longer the owner's; nothing was written then.
+        """
+        change: dict[str, Any] = {"progress": progress.model_dump(mode="json")}
+        for header in headers:
+            change[f"chunks.{version.value}.{header.seq:06}"] = header.model_dump(mode="json")
+        return await self._tracks.update({"_id": sid, "lease.owner": owner}, {"$set": change})
 
     async def finish(
         self, sid: str, status: TrackStatus, *, error: str | None = None, owner: str | None = None

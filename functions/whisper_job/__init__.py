@@ -1,0 +1,1 @@
+"""The function that turns a stored recording into the final transcript."""

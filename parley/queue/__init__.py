@@ -1,0 +1,1 @@
+"""The job queue: SQS on AWS, the local function runner elsewhere."""
