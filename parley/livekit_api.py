@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
+import jwt
 from livekit import api
 
+from parley.clock import Clock, wall_clock_ms
 from parley.errors import LiveKitError, LiveKitUnavailableError, NotFoundError, UnauthorizedError
 from parley.settings import Settings
 
@@ -29,6 +31,7 @@ class LiveTrack:
     sid: str
     name: str
     muted: bool
+    changed_ms: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,17 @@ class WebhookEvent:
     egress: "api.EgressInfo | None"
 
 
+# Kinds that listen or speak for the system, never a person.
+_OURS = (api.ParticipantInfo.Kind.AGENT, api.ParticipantInfo.Kind.EGRESS)
+
+
 def _track(info: api.TrackInfo) -> LiveTrack:
-    return LiveTrack(sid=info.sid, name=info.name, muted=info.muted)
+    return LiveTrack(
+        sid=info.sid,
+        name=info.name,
+        muted=info.muted,
+        changed_ms=info.version.unix_micro // 1000,
+    )
 
 
 def _participant(info: api.ParticipantInfo) -> LiveParticipant:
@@ -68,7 +80,7 @@ def _participant(info: api.ParticipantInfo) -> LiveParticipant:
         identity=info.identity,
         name=info.name,
         joined_ms=info.joined_at_ms or info.joined_at * 1000,
-        agent=info.kind == api.ParticipantInfo.Kind.AGENT,
+        agent=info.kind in _OURS,
         attributes=dict(info.attributes),
         audio_tracks=tuple(_track(t) for t in info.tracks if t.type == api.TrackType.AUDIO),
     )
@@ -77,9 +89,30 @@ def _participant(info: api.ParticipantInfo) -> LiveParticipant:
 class WebhookVerifier:
     """Checks LiveKit's webhooks: signed by our key, fresh, and the body unaltered."""
 
-    def __init__(self, api_key: str, api_secret: str) -> None:
-        """Accept webhooks that are signed with this key pair."""
-        self._receiver = api.WebhookReceiver(api.TokenVerifier(api_key, api_secret))
+    def __init__(
+        self,
+        api_key: str,
+        api_secret: str,
+        *,
+        max_age_s: int = 300,
+        clock: Clock = wall_clock_ms,
+    ) -> None:
+        """Accept webhooks that were signed with this key pair at most `max_age_s` seconds ago."""
+        self._receiver = api.WebhookReceiver(
+            api.TokenVerifier(api_key, api_secret, leeway=datetime.timedelta(seconds=5))
+        )
+        self._max_age_s = max_age_s
+        self._clock = clock
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock = wall_clock_ms) -> Self:
+        """The verifier of the key pair that the settings name."""
+        return cls(
+            settings.livekit_api_key,
+            settings.livekit_api_secret.get_secret_value(),
+            max_age_s=settings.webhook_max_age_s,
+            clock=clock,
+        )
 
     def verify(self, body: bytes, authorization: str | None) -> WebhookEvent:
         """The event in a webhook request.
@@ -89,15 +122,20 @@ class WebhookVerifier:
             authorization: the `Authorization` header.
 
         Raises:
-            UnauthorizedError: the signature is missing, wrong or expired, or the body was altered.
+            UnauthorizedError: the signature is missing, wrong or old, or the body was altered.
         """
         if not authorization:
             raise UnauthorizedError("the webhook is not signed")
+        token = authorization.removeprefix("Bearer ")
         try:
-            event = self._receiver.receive(body.decode(), authorization.removeprefix("Bearer "))
+            event = self._receiver.receive(body.decode(), token)
+            claims = jwt.decode(token, options={"verify_signature": False})
+            signed_s = float(claims["nbf"])
         # The receiver raises bare Exception, PyJWT's and protobuf's errors: all mean "not valid".
         except Exception as error:
             raise UnauthorizedError("the webhook's signature does not fit its body") from error
+        if self._clock() / 1000 - signed_s > self._max_age_s:
+            raise UnauthorizedError("the webhook was signed too long ago")
         return WebhookEvent(
             id=event.id,
             kind=event.event,
@@ -146,7 +184,7 @@ class LiveKit:
     async def aclose(self) -> None:
         """Close the connections."""
         if self._inner is not None:
-            await self._inner.aclose()  # type: ignore[no-untyped-call]
+            await self._inner.aclose()
             self._inner = None
 
     async def __aenter__(self) -> Self:
@@ -233,6 +271,7 @@ class LiveKit:
         name: str = "",
         ttl_s: int = 3600,
         can_publish: bool = True,
+        can_send_data: bool = True,
         hidden: bool = False,
         attributes: dict[str, str] | None = None,
     ) -> str:
@@ -244,6 +283,7 @@ class LiveKit:
             name: what is shown for them.
             ttl_s: life of the token in seconds.
             can_publish: whether they may publish tracks.
+            can_send_data: whether they may send data packets and text streams.
             hidden: whether others do not see them.
             attributes: participant attributes that come with the token.
         """
@@ -258,7 +298,7 @@ class LiveKit:
                     room_join=True,
                     room=room_name,
                     can_publish=can_publish,
-                    can_publish_data=True,
+                    can_publish_data=can_send_data,
                     can_subscribe=True,
                     hidden=hidden,
                 )
@@ -276,7 +316,7 @@ def _room(info: api.Room) -> LiveRoom:
     )
 
 
-class _our_errors:  # noqa: N801 - reads as the statement it is
+class _our_errors:
     """Turns the client's errors into ours."""
 
     def __enter__(self) -> None:

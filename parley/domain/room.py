@@ -43,8 +43,10 @@ class Room(Record):
     name: str
     status: RoomStatus = RoomStatus.ACTIVE
     registered_ms: int
+    ended_ms: int | None = Field(None, description="When LiveKit said that the room is over.")
     finalized_ms: int | None = None
     completed_ms: int | None = None
+    participants: tuple[str, ...] = Field((), description="Identities seen in the room.")
     tracks: tuple[str, ...] = ()
     pending_tracks: tuple[str, ...] = ()
     options: RoomOptions = Field(default_factory=RoomOptions)

@@ -15,7 +15,7 @@ from parley.storage import Stores
 async def build_timeline(stores: Stores, room: Room) -> Timeline:
     """Read all tracks of a room and merge their best versions.
 
-    Three round trips: the tracks, and the chunks of each version by id.
+    One round trip for the tracks and one for the chunks of each.
     """
     tracks = await stores.tracks.get_many(room.tracks)
     segments: list[TimelineSegment] = []

@@ -17,10 +17,12 @@ async def publish_track(
     published_ms: int,
     language: str | None = None,
 ) -> bool:
-    """Store a track and make its room wait for it; the webhook, the sweep and the agent all call it.
+    """Store a track and make its room wait for it; webhook, sweep and agent all call it.
 
-    The document is written before the link. A track whose processing finished before it was linked
-    is settled here, so the room never waits for it.
+    The link is written before the document. Nothing can finish a track that has no document, so a
+    room never begins to wait for a track that is finished already; and a room that accepts no more
+    tracks leaves no document behind. Where a caller dies in between, any later call (or the
+    reconciler) writes the document.
 
     Returns:
         Whether the track is (now or already) one of the room's. False: the room accepts no more.
@@ -29,9 +31,14 @@ async def publish_track(
         NotFoundError: the room is not registered.
     """
     room = await stores.rooms.get(room_sid)
+    if not await stores.rooms.link_track(room_sid, track_sid):
+        room = await stores.rooms.get(room_sid)
+        if track_sid not in room.tracks:
+            log.warning("track refused: its room is final", room_sid=room_sid, track_sid=track_sid)
+            return False
     await stores.tracks.publish(
         Track(
-            _id=track_sid,
+            id=track_sid,
             room_sid=room_sid,
             identity=identity,
             name=name,
@@ -39,13 +46,4 @@ async def publish_track(
             language=language or room.options.languages.get(identity) or room.options.language,
         )
     )
-    if await stores.rooms.link_track(room_sid, track_sid):
-        track = await stores.tracks.get(track_sid)
-        if track.status.final:
-            await stores.rooms.settle_track(room_sid, track_sid)
-        return True
-    room = await stores.rooms.get(room_sid)
-    if track_sid in room.tracks:
-        return True
-    log.warning("track refused: its room is final", room_sid=room_sid, track_sid=track_sid)
-    return False
+    return True

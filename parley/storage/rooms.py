@@ -21,7 +21,7 @@ class RoomStore:
         Returns:
             Whether the room is new.
         """
-        room = Room(_id=sid, name=name, registered_ms=now_ms, options=options)
+        room = Room(id=sid, name=name, registered_ms=now_ms, options=options)
         try:
             await self._rooms.insert(room.model_dump(by_alias=True, mode="json"))
         except DuplicateError:
@@ -66,6 +66,14 @@ class RoomStore:
             {"_id": sid, "status": RoomStatus.ACTIVE.value, "tracks": {"$ne": track_sid}},
             {"$addToSet": {"tracks": track_sid, "pending_tracks": track_sid}},
         )
+
+    async def note_participant(self, sid: str, identity: str) -> None:
+        """Remember that somebody was in the room."""
+        await self._rooms.update({"_id": sid}, {"$addToSet": {"participants": identity}})
+
+    async def note_ended(self, sid: str, at_ms: int) -> None:
+        """Note when LiveKit said that the room is over; the first note stays."""
+        await self._rooms.update({"_id": sid, "ended_ms": None}, {"$set": {"ended_ms": at_ms}})
 
     async def settle_track(self, sid: str, track_sid: str) -> None:
         """No longer wait for a track (its status is final)."""

@@ -1,0 +1,1 @@
+"""LiveKit's webhooks and the REST API: one FastAPI application, also behind API Gateway."""

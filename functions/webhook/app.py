@@ -1,0 +1,71 @@
+"""The FastAPI application: `uvicorn functions.webhook.app:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from functions.webhook import problems
+from functions.webhook.guard import guard
+from functions.webhook.last_resort import LastResort
+from functions.webhook.openapi import document
+from functions.webhook.routers import (
+    health,
+    join_tokens,
+    rooms,
+    summaries,
+    tracks,
+    transcripts,
+    webhooks,
+)
+from functions.webhook.services import Services
+from parley.settings import Settings
+from parley.telemetry.logs import configure_logs
+
+GUARDED = (
+    rooms.router,
+    join_tokens.router,
+    tracks.router,
+    transcripts.router,
+    summaries.router,
+    health.router,
+)
+# The contract's version, not the program's: it changes when the OpenAPI document does.
+API_VERSION = "1.0"
+OPEN = (webhooks.router, health.open_router)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    if app.state.services is None:
+        settings = Settings()
+        configure_logs(settings.log_level, settings.log_format)
+        app.state.services = Services.from_settings(settings)
+    try:
+        yield
+    finally:
+        await app.state.services.aclose()
+        app.state.services = None
+
+
+def create_app(services: Services | None = None) -> FastAPI:
+    """The application; without services it makes its own from the settings when it starts."""
+    app = FastAPI(
+        title="Parley",
+        summary="Rooms, recordings, transcripts and summaries of LiveKit voice rooms.",
+        version=API_VERSION,
+        lifespan=_lifespan,
+        responses=problems.RESPONSES,
+    )
+    app.state.services = services
+    for router in GUARDED:
+        app.include_router(router, dependencies=[Depends(guard)])
+    for router in OPEN:
+        app.include_router(router)
+    problems.install(app)
+    document(app)
+    app.add_middleware(LastResort)
+    return app
+
+
+app = create_app()

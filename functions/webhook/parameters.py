@@ -1,0 +1,18 @@
+"""Path and query parameters that several routes share."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+_SID = r"^[A-Za-z0-9_.-]+$"
+
+RoomSid = Annotated[
+    str, Path(alias="sid", pattern=_SID, max_length=64, description="The room's sid (`RM_…`).")
+]
+TrackSid = Annotated[
+    str, Path(pattern=_SID, max_length=64, description="The track's sid (`TR_…`).")
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
+Cursor = Annotated[
+    str | None, Query(max_length=16_384, description="Where the last page ended; opaque.")
+]

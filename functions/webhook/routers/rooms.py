@@ -1,0 +1,128 @@
+"""Rooms: open, register, list, look at, finalise."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, status
+from pydantic import BaseModel, Field
+
+from functions.webhook.guard import Caller
+from functions.webhook.parameters import RoomSid
+from functions.webhook.services import Using
+from parley.domain.room import Room, RoomOptions, RoomStatus, SummaryState
+from parley.rooms.closing import close_room
+from parley.rooms.registry import Registration, open_room, register_room
+
+router = APIRouter(tags=["rooms"])
+
+
+class RoomView(BaseModel):
+    """A room as the API shows it."""
+
+    sid: str
+    name: str
+    status: RoomStatus
+    registered_ms: int
+    ended_ms: int | None
+    finalized_ms: int | None
+    completed_ms: int | None
+    participants: list[str] = Field(description="Identities seen in the room.")
+    tracks: list[str] = Field(description="Sids of its audio tracks.")
+    pending_tracks: list[str] = Field(description="Those that the room still waits for.")
+    options: RoomOptions
+    summary: SummaryState
+
+
+class RoomList(BaseModel):
+    """Rooms, newest first."""
+
+    rooms: list[RoomView]
+
+
+class OpenRoom(BaseModel):
+    """A room to be opened."""
+
+    name: str = Field(min_length=1, max_length=128, description="The room's name in LiveKit.")
+    options: RoomOptions = Field(default_factory=RoomOptions)
+
+
+class RegisterRoom(BaseModel):
+    """A room that is open already."""
+
+    name: str | None = Field(None, max_length=256, description="Its name, else it is looked up.")
+    options: RoomOptions = Field(default_factory=RoomOptions)
+
+
+class RegistrationView(BaseModel):
+    """What a registration found."""
+
+    room: RoomView
+    new: bool = Field(description="Whether the room was not registered before.")
+    swept: int = Field(description="Audio tracks that were already published.")
+
+
+def view(room: Room) -> RoomView:
+    """A room as the API shows it."""
+    return RoomView(sid=room.id, **room.model_dump(exclude={"id"}))
+
+
+def _registration(found: Registration) -> RegistrationView:
+    return RegistrationView(room=view(found.room), new=found.new, swept=found.swept)
+
+
+@router.post("/rooms", status_code=status.HTTP_201_CREATED, response_model=RegistrationView)
+async def create_room(body: OpenRoom, services: Using) -> RegistrationView:
+    """Open a room in LiveKit, register it and send the agent in; calling again changes nothing."""
+    found = await open_room(
+        services.stores,
+        services.livekit,
+        name=body.name,
+        options=body.options,
+        agent_name=services.settings.agent_name,
+        clock=services.clock,
+    )
+    return _registration(found)
+
+
+@router.get("/rooms", response_model=RoomList)
+async def list_rooms(
+    caller: Caller,
+    services: Using,
+    room_status: Annotated[RoomStatus | None, Query(alias="status")] = None,
+    name: Annotated[str | None, Query(max_length=256, description="The exact name.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> RoomList:
+    """The rooms that the token holds, newest first."""
+    query: dict[str, object] = {}
+    if name is not None:
+        query["name"] = name
+    if not caller.all_rooms:
+        query["_id"] = {"$in": sorted(caller.rooms)}
+    found = services.stores.rooms.scan(status=room_status, query=query, limit=limit)
+    return RoomList(rooms=[view(room) async for room in found])
+
+
+@router.get("/rooms/{sid}", response_model=RoomView)
+async def get_room(sid: RoomSid, services: Using) -> RoomView:
+    """One room."""
+    return view(await services.stores.rooms.get(sid))
+
+
+@router.post("/rooms/{sid}/register", response_model=RegistrationView)
+async def register(sid: RoomSid, body: RegisterRoom, services: Using) -> RegistrationView:
+    """Register an open room (its agent calls this) and take in what is published already."""
+    found = await register_room(
+        services.stores,
+        services.livekit,
+        sid=sid,
+        name=body.name,
+        options=body.options,
+        clock=services.clock,
+    )
+    return _registration(found)
+
+
+@router.post("/rooms/{sid}/finalize", response_model=RoomView)
+async def finalize(sid: RoomSid, services: Using) -> RoomView:
+    """Accept no more tracks; the room completes once all it has are transcribed."""
+    room = await close_room(services.stores, services.blobs, services.livekit, sid, services.clock)
+    return view(room)

@@ -1,0 +1,62 @@
+"""What the routes work with, made once a process, and the task list of delayed finalisations."""
+
+import os
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from functions.webhook.grace import Grace, InlineGrace, TaskGrace
+from parley.auth import TokenVerifier
+from parley.blobs import BlobStore
+from parley.clock import Clock, wall_clock_ms
+from parley.livekit_api import LiveKit, WebhookVerifier
+from parley.settings import Settings
+from parley.storage import Stores
+
+
+@dataclass(frozen=True)
+class Services:
+    """The application's view of the world outside; tests hand in their own."""
+
+    settings: Settings
+    stores: Stores
+    blobs: BlobStore
+    livekit: LiveKit
+    webhooks: WebhookVerifier
+    tokens: TokenVerifier
+    grace: Grace
+    clock: Clock = wall_clock_ms
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock = wall_clock_ms) -> "Services":
+        """Everything that the settings name; nothing connects until it is used."""
+        inline = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        return cls(
+            settings=settings,
+            stores=Stores.from_settings(settings),
+            blobs=BlobStore.from_settings(settings),
+            livekit=LiveKit.from_settings(settings),
+            webhooks=WebhookVerifier.from_settings(settings, clock),
+            tokens=TokenVerifier.from_settings(settings),
+            grace=InlineGrace() if inline else TaskGrace(),
+            clock=clock,
+        )
+
+    async def aclose(self) -> None:
+        """Stop what runs in the background and close all connections."""
+        await self.grace.aclose()
+        await self.livekit.aclose()
+        self.stores.close()
+
+
+def services_of(request: Request) -> Services:
+    """The application's services; made at the first request where no lifespan ran (Lambda)."""
+    state = request.app.state
+    if state.services is None:
+        state.services = Services.from_settings(Settings())
+    services: Services = state.services
+    return services
+
+
+Using = Annotated[Services, Depends(services_of)]

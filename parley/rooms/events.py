@@ -1,0 +1,81 @@
+"""What LiveKit's webhooks mean for a registered room; any order, any number of times."""
+
+from enum import StrEnum
+
+from parley.blobs import BlobStore
+from parley.clock import Clock
+from parley.domain.room import Room
+from parley.domain.track import TrackStatus
+from parley.livekit_api import LiveParticipant, LiveTrack, WebhookEvent
+from parley.rooms.completion import finish_track
+from parley.rooms.registry import take_in
+from parley.storage import Stores
+
+NOT_RECORDED = "not recorded: the room keeps the live transcript only"
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    HANDLED = "handled"
+    ENDED = "ended"  # handled, and the room is to be finalised after the grace
+    IGNORED = "ignored"
+
+
+async def apply_event(
+    stores: Stores, blobs: BlobStore, room: Room, event: WebhookEvent, clock: Clock
+) -> Outcome:
+    """Do what an event asks for.
+
+    Args:
+        stores: the database.
+        blobs: the object store.
+        room: the registered room that the event is about.
+        event: the verified event.
+        clock: the time.
+    """
+    speaker = event.participant if event.participant and not event.participant.agent else None
+    match event.kind:
+        case "participant_joined" if speaker:
+            await stores.rooms.note_participant(room.id, speaker.identity)
+            return Outcome.HANDLED
+        case "track_published" if speaker and event.track:
+            taken = await _publish(stores, room, event, speaker, event.track, clock)
+            return Outcome.HANDLED if taken else Outcome.IGNORED
+        case "track_unpublished" if speaker and event.track:
+            # It may overtake its own `track_published`, which then finds the track known.
+            if not await _publish(stores, room, event, speaker, event.track, clock):
+                return Outcome.IGNORED
+            await stores.tracks.unpublish(event.track.sid, _precise(event, clock))
+            if room.options.record == "none":
+                await finish_track(
+                    stores,
+                    blobs,
+                    event.track.sid,
+                    TrackStatus.EMPTY,
+                    error=NOT_RECORDED,
+                    clock=clock,
+                )
+            return Outcome.HANDLED
+        case "room_finished":
+            await stores.rooms.note_ended(room.id, _precise(event, clock))
+            return Outcome.ENDED
+        case _:
+            return Outcome.IGNORED
+
+
+async def _publish(
+    stores: Stores,
+    room: Room,
+    event: WebhookEvent,
+    speaker: LiveParticipant,
+    track: LiveTrack,
+    clock: Clock,
+) -> bool:
+    at_ms = track.changed_ms or _precise(event, clock)
+    return await take_in(stores, room.id, speaker, track.sid, at_ms)
+
+
+def _precise(event: WebhookEvent, clock: Clock) -> int:
+    """The event's time: it comes in whole seconds, so the time of arrival within that second."""
+    return min(max(clock(), event.created_ms), event.created_ms + 999)
