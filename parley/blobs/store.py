@@ -1,7 +1,8 @@
 """The one module that knows boto3: objects in one bucket, with our errors, off the event loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +21,7 @@ from parley.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import QueueConfigurationTypeDef
 
 T = TypeVar("T")
 _MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
@@ -53,6 +55,43 @@ class BlobStore:
             ),
         )
         return cls(client, settings.s3_bucket)
+
+    async def create_bucket(self) -> None:
+        """Make the bucket unless it is there."""
+
+        def create() -> None:
+            with suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
+                self._s3.create_bucket(Bucket=self.bucket)
+
+        await self._call(create)
+
+    async def notify(self, arn: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Tell a queue of every new object; replaces what was told before.
+
+        Args:
+            arn: the queue.
+            keys: prefix and suffix of the keys that it is told of.
+        """
+        rules: list[QueueConfigurationTypeDef] = [
+            {
+                "QueueArn": arn,
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {
+                    "Key": {
+                        "FilterRules": [
+                            {"Name": "prefix", "Value": prefix},
+                            {"Name": "suffix", "Value": suffix},
+                        ]
+                    }
+                },
+            }
+            for prefix, suffix in keys
+        ]
+        await self._call(
+            lambda: self._s3.put_bucket_notification_configuration(
+                Bucket=self.bucket, NotificationConfiguration={"QueueConfigurations": rules}
+            )
+        )
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object."""
