@@ -1,6 +1,5 @@
 """Whether what was spoken is in the recordings, at its time: by the manifest and by the sound."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,7 @@ def line_coverage(
     line: PlacedLine,
     begun_ms: int,
     recording: Recording,
-    audio: NDArray[np.int16],
+    audio: NDArray[np.int16] | NDArray[np.float32],
     sample_rate: int,
 ) -> Coverage:
     """Look for a spoken line in its track's recording.
@@ -47,7 +46,8 @@ def line_coverage(
         line: the line as it was rendered.
         begun_ms: when its first sample was spoken, in ms since the epoch.
         recording: the track's manifest.
-        audio: the decoded recording: int16, mono, shape (n,); sample 0 is at its `started_ms`.
+        audio: the decoded recording: mono, shape (n,), loudness as in int16; sample 0 is at its
+            `started_ms`.
         sample_rate: of `audio`, in Hz.
 
     Returns:
@@ -76,7 +76,7 @@ def _likeness(source: NDArray[np.float64], part: NDArray[np.float64]) -> float:
     return float(np.corrcoef(source, part)[0, 1])
 
 
-def _loudness(samples: Sequence[int] | NDArray[np.int16], rate: int) -> NDArray[np.float64]:
+def _loudness(samples: NDArray[np.int16] | NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """Loudness of each step in dB (of one count of 32768), floored at -20."""
     step = rate * STEP_MS // 1000
     usable = len(samples) // step * step

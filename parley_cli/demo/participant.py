@@ -4,8 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
 
 from parley_cli.demo.pacing import FRAME_MS, MeetingClock
+from parley_cli.demo.stages import StageError
 from parley_cli.demo.stay import PlacedLine, Stay
 
 
@@ -54,13 +56,16 @@ async def attend(stay: Stay, clock: MeetingClock, url: str, token: str, seed: in
 
     Returns:
         What was spoken, with absolute times.
+
+    Raises:
+        StageError: LiveKit did not let them join or publish.
     """
     audio = stay.audio(seed)  # made before the time runs
     spoken = Spoken(stay.identity)
     room = rtc.Room()
     await clock.until(stay.join_ms / 1000)
-    await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
     try:
+        await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
         # Without a queue of its own the source passes each frame on when it is given.
         source = rtc.AudioSource(stay.sample_rate, 1, queue_size_ms=0)
         track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
@@ -72,6 +77,8 @@ async def attend(stay: Stay, clock: MeetingClock, url: str, token: str, seed: in
             tasks.create_task(_mute(track, stay, clock))
             await _speak(source, audio.tobytes(), stay, clock, spoken)
         await source.aclose()
+    except (rtc.ConnectError, PublishTrackError) as error:
+        raise StageError(f"{stay.identity} could not join and speak: {error}") from error
     finally:
         await room.disconnect()
     return spoken

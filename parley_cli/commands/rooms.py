@@ -1,0 +1,138 @@
+"""`parley rooms`, `transcript` and `summary`: reading the record of rooms."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.text import Text
+
+from parley_cli.api import Api
+from parley_cli.commands.printing import (
+    AsJson,
+    clock_time,
+    console,
+    new_table,
+    offset_time,
+    print_json,
+)
+from parley_cli.connection import connected
+from parley_cli.demo.screen import print_summary
+
+T = TypeVar("T")
+POLL_S = 1.0
+
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
+]
+RoomName = Annotated[str, typer.Argument(metavar="ROOM", help="Sid, or the latest of this name.")]
+
+
+class Which(StrEnum):
+    """Which transcript to read."""
+
+    LIVE = "live"
+    FINAL = "final"
+    BEST = "best"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the app."""
+    app.command("rooms")(list_rooms)
+    app.command("transcript")(show_transcript)
+    app.command("summary")(show_summary)
+
+
+def list_rooms(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """List the rooms, newest first."""
+
+    async def read(api: Api) -> list[dict[str, Any]]:
+        return await api.rooms()
+
+    rooms = _with_api(state_dir, read)
+    if as_json:
+        print_json(rooms)
+        return
+    table = new_table("room", "name", "status", "since", "tracks", "summary")
+    for room in rooms:
+        table.add_row(
+            f"[bold]{room['sid']}[/]",
+            room["name"],
+            room["status"],
+            clock_time(room["registered_ms"]),
+            str(len(room.get("tracks", ()))),
+            room.get("summary", {}).get("status", "-"),
+        )
+    console().print(table if rooms else "no rooms yet: `parley demo` holds a meeting in one")
+
+
+def show_transcript(
+    room: RoomName,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the room is completed.")
+    ] = False,
+    version: Annotated[
+        Which, typer.Option(help="`best` is the final one where it exists, else the live one.")
+    ] = Which.BEST,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print who said what, in order of time."""
+
+    async def read(api: Api) -> None:
+        record = await api.find_room(room)
+        start_ms: int | None = None
+        segments = api.transcript(
+            record["sid"], follow_every_s=POLL_S if follow else None, version=version.value
+        )
+        found: list[dict[str, Any]] = []
+        async for segment in segments:
+            start_ms = segment["start_ms"] if start_ms is None else start_ms
+            if not as_json:
+                _print_segment(segment, start_ms)
+            elif follow:
+                typer.echo(json.dumps(segment, ensure_ascii=False))
+            else:
+                found.append(segment)
+        if as_json and not follow:
+            print_json(found)
+
+    _with_api(state_dir, read)
+
+
+def show_summary(room: RoomName, state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Print a room's summary, each action item with the words that it cites."""
+
+    async def read(api: Api) -> None:
+        record = await api.find_room(room)
+        summary = await api.summary(record["sid"])
+        if as_json:
+            print_json(summary)
+            return
+        said = {s["id"]: s["text"] async for s in api.transcript(record["sid"])}
+        names = {t["identity"]: t["name"] for t in await api.tracks(record["sid"])}
+        print_summary(console(), summary, said, names)
+
+    _with_api(state_dir, read)
+
+
+def _print_segment(segment: dict[str, Any], start_ms: int) -> None:
+    line = Text.assemble(
+        (f"{offset_time(segment['start_ms'] - start_ms):>7}  ", "dim"),
+        (f"{segment.get('name') or segment['identity']}  ", "bold"),
+        segment["text"],
+    )
+    console().print(line, soft_wrap=True)
+
+
+def _with_api(state_dir: Path | None, use: Callable[[Api], Awaitable[T]]) -> T:
+    settings = connected(state_dir)
+
+    async def run() -> T:
+        async with Api(settings) as api:
+            return await use(api)
+
+    return asyncio.run(run())
