@@ -1,0 +1,1 @@
+"""Fixtures that run the real servers, each on free ports in a fresh folder."""
