@@ -72,9 +72,9 @@ def livekit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def server_settings(
     mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
 ) -> Settings:
-    """Settings of all three servers, with a database, a bucket and a state folder of one test."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    return settings_of(
+    """Settings of all three servers, with an empty database, bucket and state folder."""
+    name = _unused_name()
+    settings = settings_of(
         mongo_server,
         minio_server,
         livekit_server,
@@ -82,21 +82,34 @@ def server_settings(
         s3_bucket=name,
         state_dir=tmp_path / "state",
     )
+    _create_bucket(settings)
+    return settings
 
 
 @pytest.fixture
 async def database(mongo_server: Stack) -> AsyncIterator[Database]:
     """An empty database."""
-    settings = settings_of(mongo_server, mongo_database=f"t{uuid.uuid4().hex[:12]}")
-    database = Database.from_settings(settings)
+    database = Database.from_settings(settings_of(mongo_server, mongo_database=_unused_name()))
     yield database
     database.close()
 
 
 @pytest.fixture
-async def blobs(minio_server: Stack) -> BlobStore:
+def blobs(minio_server: Stack) -> BlobStore:
     """An empty bucket."""
-    settings = settings_of(minio_server, s3_bucket=f"t{uuid.uuid4().hex[:12]}")
-    store = BlobStore.from_settings(settings)
-    await store.create_bucket()
-    return store
+    settings = settings_of(minio_server, s3_bucket=_unused_name())
+    _create_bucket(settings)
+    return BlobStore.from_settings(settings)
+
+
+def _unused_name() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def _create_bucket(settings: Settings) -> None:
+    loop = asyncio.new_event_loop()  # asyncio.run would unset the test's own
+    try:
+        loop.run_until_complete(BlobStore.from_settings(settings).create_bucket())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()

@@ -96,9 +96,7 @@ def test_a_half_build_of_a_killed_process_is_not_used_and_removed(
 
 def test_builders_at_the_same_time_build_once(thing: Server, tmp_path: Path) -> None:
     found: list[Path] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(ensure(thing).path)) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: found.append(ensure(thing).path)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
