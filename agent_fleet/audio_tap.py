@@ -1,0 +1,157 @@
+"""Takes a LiveKit track's audio: through the SDK's AudioStream, or routed past its queues.
+
+The SDK (livekit 1.1) gives every audio event to the queue of every stream, which filters it: work
+that grows with the square of the speakers, and two hops over the event loop for each frame. The
+router subscribes once and hands each frame to its track in the SDK's own callback thread. That
+uses names which the SDK does not promise: they are used in this file only, for the versions that
+were tried, and with any other the stock stream is used.
+"""
+
+import asyncio
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from livekit import rtc
+from livekit.rtc import _ffi_client
+from livekit.rtc._proto import ffi_pb2
+
+from agent_fleet.frames import SAMPLE_RATE
+from parley.telemetry.logs import get_logger
+
+log = get_logger("audio")
+
+Receive = Callable[[bytes], None]
+_TRIED_VERSIONS = ("1.1.",)
+
+
+class AudioTap(Protocol):
+    """An open tap; `receive` is called with audio until it is closed or the track ends."""
+
+    async def aclose(self) -> None:
+        """Take no more audio; after this `receive` is not called any more."""
+        ...
+
+
+class StockTap:
+    """The SDK's own AudioStream."""
+
+    def __init__(self, track: rtc.Track, receive: Receive, *, frame_ms: int) -> None:
+        """Open it on the running event loop."""
+        self._stream = rtc.AudioStream.from_track(
+            track=track, sample_rate=SAMPLE_RATE, num_channels=1, frame_size_ms=frame_ms
+        )
+        self._task = asyncio.create_task(self._pump(receive))
+
+    async def _pump(self, receive: Receive) -> None:
+        async for event in self._stream:
+            receive(bytes(event.frame.data))
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+class Router:
+    """The process's one subscriber of audio events."""
+
+    def __init__(self) -> None:
+        """Subscribe to the SDK's events."""
+        self._client = _ffi_client.FfiClient.instance
+        self._routes: dict[int, Receive] = {}
+        self._lock = threading.Lock()
+        # Nothing is ever put into this subscription's queue: its filter does the work.
+        self._client.queue.subscribe(_NoLoop(), self._route)
+
+    @staticmethod
+    def usable() -> bool:
+        """Whether this is a version of the SDK that routing was tried with."""
+        return rtc.__version__.startswith(_TRIED_VERSIONS)
+
+    def open(self, track: rtc.Track, receive: Receive, *, frame_ms: int) -> "RoutedTap":
+        """Open a tap: `receive` is called in the SDK's thread."""
+        request = ffi_pb2.FfiRequest()
+        wanted = request.new_audio_stream
+        wanted.track_handle = track._ffi_handle.handle
+        wanted.sample_rate = SAMPLE_RATE
+        wanted.num_channels = 1
+        wanted.frame_size_ms = frame_ms
+        wanted.queue_size_frames = 0
+        with self._lock:  # the first frame must not come before its route
+            stream = self._client.request(request).new_audio_stream.stream
+            handle = _ffi_client.FfiHandle(stream.handle.id)
+            self._routes[handle.handle] = receive
+        return RoutedTap(self, handle)
+
+    def close(self, handle: Any) -> None:
+        """Take no more of this stream's audio, and release it."""
+        with self._lock:
+            self._routes.pop(handle.handle, None)
+        handle.dispose()
+
+    def _route(self, event: Any) -> bool:
+        if event.WhichOneof("message") != "audio_stream_event":
+            return False
+        audio = event.audio_stream_event
+        if audio.WhichOneof("message") != "frame_received":
+            return False
+        owned = audio.frame_received.frame
+        info = owned.info
+        # A stock stream elsewhere in the process (a test's listener) owns the frames of its own.
+        with self._lock:
+            receive = self._routes.get(audio.stream_handle)
+            if receive is None:
+                return False
+            try:
+                size = info.num_channels * info.samples_per_channel * ctypes.sizeof(ctypes.c_int16)
+                receive(ctypes.string_at(info.data_ptr, size))
+            except Exception:
+                log.exception("audio could not be taken")
+            finally:
+                self._client._ffi_lib.livekit_ffi_drop_handle(ctypes.c_uint64(owned.handle.id))
+        return False
+
+
+class RoutedTap:
+    """A tap of the router."""
+
+    def __init__(self, router: Router, handle: Any) -> None:
+        """Belong to this router; `Router.open` makes one."""
+        self._router = router
+        self._handle = handle
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self._router.close(self._handle)
+
+
+class _NoLoop:
+    """Stands where the SDK wants an event loop, and is never called."""
+
+    def call_soon_threadsafe(self, *_: object) -> None:
+        raise AssertionError("the router's filter lets nothing through")
+
+
+_router: Router | None = None
+_router_lock = threading.Lock()
+
+
+def open_tap(track: rtc.Track, receive: Receive, *, frame_ms: int, routed: bool = True) -> AudioTap:
+    """Begin to take a track's audio: mono int16 at 16 kHz in pieces of `frame_ms`.
+
+    Args:
+        track: a subscribed remote audio track.
+        receive: takes the audio, in whichever thread it comes; must not block.
+        frame_ms: length of a piece.
+        routed: past the SDK's queues where that is possible.
+    """
+    global _router
+    if not (routed and Router.usable()):
+        return StockTap(track, receive, frame_ms=frame_ms)
+    with _router_lock:
+        if _router is None:
+            _router = Router()
+    return _router.open(track, receive, frame_ms=frame_ms)

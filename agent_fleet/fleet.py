@@ -1,0 +1,115 @@
+"""What all rooms of one agent process share: models, recorder, storing, uploading, registration."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from filelock import Timeout
+
+from agent_fleet.dispatcher import CaptionSink
+from agent_fleet.frames import SAMPLE_RATE
+from agent_fleet.gate import SpeechGate
+from agent_fleet.languages import Languages
+from agent_fleet.manager import PipelineManager
+from agent_fleet.recorder import Recorder
+from agent_fleet.recording_files import RecordingSpool
+from agent_fleet.recording_uploader import RecordingUploader
+from agent_fleet.registration import Registrar
+from agent_fleet.segment_spool import SegmentSpool
+from agent_fleet.segment_storer import SegmentSink, SegmentStorer
+from agent_fleet.speaker import Speaker, SpeakerParts
+from agent_fleet.speaker_track import SpeakerTrack
+from agent_fleet.track_recording import TrackRecorder
+from agent_fleet.transcriber import Transcriber
+from parley.blobs import BlobStore
+from parley.settings import Settings
+from parley.storage import Stores
+from parley.telemetry.logs import get_logger
+
+log = get_logger("fleet")
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """The process's shared parts.
+
+    Rooms run in threads with loops of their own: what is async here runs on the main loop, and
+    rooms reach it through `on_main`.
+    """
+
+    def __init__(self, settings: Settings, stores: Stores, blobs: BlobStore) -> None:
+        """Build everything on the running (main) loop; `start` sets it going."""
+        self.settings = settings
+        self.loop = asyncio.get_running_loop()
+        self.languages = Languages.from_settings(settings)
+        self.manager = PipelineManager(max_speakers=settings.max_speakers, joining=settings.joining)
+        self.registrar = Registrar(settings, stores)
+        self.storer = SegmentStorer(stores, SegmentSpool(settings.state_dir))
+        self._recordings = RecordingSpool(settings.state_dir)
+        self.uploader = RecordingUploader(stores, blobs, self.registrar, self._recordings)
+        self.recorder = Recorder(self._recordings)
+        self._stores = stores
+        self.ready = False
+
+    async def start(self) -> None:
+        """Load the default language's model and finish what a killed process left.
+
+        Raises:
+            ModelError: the model can't be loaded.
+        """
+        self.recorder.start()
+        await asyncio.to_thread(self.languages.model, self.languages.default)
+        segments, recordings = self.storer.recover(), self.uploader.recover()
+        if segments or recordings:
+            log.info("finishing what was left", segments=segments, recordings=recordings)
+        self.ready = True
+
+    async def close(self, limit_s: float = 20.0) -> None:
+        """Store and upload what is finished, at most so long; the rest waits for the next start."""
+        self.ready = False
+        await asyncio.to_thread(self.recorder.stop)
+        await asyncio.sleep(0)  # what the recorder handed over is started
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.storer.drain(limit_s))
+            group.create_task(self.uploader.drain(limit_s))
+        await self.registrar.aclose()
+        self._stores.close()
+
+    def on_main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Future[T]":
+        """Run a coroutine on the main loop; awaitable on the caller's loop."""
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+
+    def speaker(
+        self, track: SpeakerTrack, captions: CaptionSink, *, published_ms: int, record: bool
+    ) -> Speaker:
+        """A new pipeline for a track, on the running loop (a room's)."""
+        parts = SpeakerParts(
+            make_transcriber=lambda: self._transcriber(track.language),
+            captions=captions,
+            segments=self._segment_sink(track),
+            recorder=(lambda started: self._track_recorder(track, started)) if record else None,
+            joining=self.manager.frames_per_call,
+            first_number=lambda: self.on_main(lambda: self.storer.next_number(track.track_sid)),
+            queue_frames=self.settings.queue_frames,
+        )
+        return Speaker(track, parts, published_ms=published_ms)
+
+    def _transcriber(self, language: str) -> Transcriber:
+        settings = self.settings
+        gate = SpeechGate(
+            min_rms=settings.gate_rms,
+            preroll_ms=settings.gate_preroll_ms,
+            hangover_ms=settings.gate_hangover_ms,
+        )
+        return Transcriber(self.languages.model(language).recogniser(SAMPLE_RATE), gate)
+
+    def _segment_sink(self, track: SpeakerTrack) -> SegmentSink | None:
+        try:
+            return self.storer.open(track.room_sid, track.track_sid)
+        except (Timeout, OSError) as error:
+            log.error("segments not stored", track_sid=track.track_sid, reason=type(error).__name__)
+            return None
+
+    def _track_recorder(self, track: SpeakerTrack, started: Callable[[], int]) -> TrackRecorder:
+        return TrackRecorder(track, self.recorder, self._recordings, self.uploader, started)

@@ -1,0 +1,179 @@
+"""Uploads finished recordings: manifest first, then the audio, then the track is told.
+
+It runs on the process's main event loop. What a killed process left is finished at the next start.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import stamina
+from filelock import FileLock
+
+from agent_fleet.frames import SAMPLE_RATE
+from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
+from agent_fleet.registration import Registrar
+from agent_fleet.speaker_track import SpeakerTrack
+from parley.audio.ogg import decode_pieces
+from parley.blobs import BlobStore, manifest_key, recording_key
+from parley.domain.track import Recording, TrackStatus
+from parley.errors import AudioError, NotFoundError, ParleyError
+from parley.rooms.completion import finish_track
+from parley.storage import Stores
+from parley.telemetry.logs import get_logger
+
+log = get_logger("uploader")
+
+
+class RecordingUploader:
+    """Brings recordings from the spool to the object store."""
+
+    def __init__(
+        self, stores: Stores, blobs: BlobStore, registrar: Registrar, spool: RecordingSpool
+    ) -> None:
+        """Upload from this spool; make it on the main event loop."""
+        self._stores = stores
+        self._blobs = blobs
+        self._registrar = registrar
+        self._spool = spool
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.uploaded = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many recordings are on their way."""
+        return len(self._tasks)
+
+    def upload(self, files: RecordingFiles, lock: FileLock) -> None:
+        """Upload a recording whose manifest is written and release it; from any thread."""
+        self._loop.call_soon_threadsafe(lambda: self._start(self._upload(files, lock)))
+
+    def finish_empty(self, track: SpeakerTrack, published_ms: int, reason: str) -> None:
+        """End a track without a recording; from any thread."""
+        self._loop.call_soon_threadsafe(
+            lambda: self._start(self._finish_empty(track, published_ms, reason))
+        )
+
+    def recover(self) -> int:
+        """Upload what killed processes left; returns how many recordings."""
+        found = 0
+        for files, lock in self._spool.left_over():
+            self._start(self._recover(files, lock))
+            found += 1
+        return found
+
+    async def drain(self, limit_s: float) -> None:
+        """Wait until all are uploaded, at most so long; the rest stays spooled."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=limit_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _recover(self, files: RecordingFiles, lock: FileLock) -> None:
+        try:
+            if files.read_manifest() is None:
+                track = files.read_track()
+                recording = await asyncio.to_thread(_measure, files, track)
+                if recording is None:
+                    files.remove()
+                    lock.release()
+                    files.remove_lock()
+                    await self._finish_empty(_speaker(track), track.started_ms, "no audio arrived")
+                    return
+                files.write_manifest(recording)
+        except (OSError, ValueError) as error:
+            log.error(
+                "left-over recording unusable",
+                track_sid=files.track_sid,
+                reason=type(error).__name__,
+            )
+            lock.release()
+            return
+        await self._upload(files, lock)
+
+    async def _upload(self, files: RecordingFiles, lock: FileLock) -> None:
+        try:
+            track = files.read_track()
+            recording = files.read_manifest()
+            assert recording is not None
+            await self._registrar.publish_track(_speaker(track), track.started_ms)
+            await self._put(files, track, recording)
+            files.remove()
+            self.uploaded += 1
+            log.info("recording stored", room_sid=track.room_sid, track_sid=track.track_sid)
+        except ParleyError as error:
+            log.error("recording not stored", track_sid=files.track_sid, reason=error.code)
+        finally:
+            lock.release()
+            if not files.track.exists():
+                files.remove_lock()
+
+    async def _put(self, files: RecordingFiles, track: RecordedTrack, recording: Recording) -> None:
+        room, sid = track.room_sid, track.track_sid
+        async for attempt in stamina.retry_context(
+            on=_retryable, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0
+        ):
+            with attempt:
+                # The audio's creation starts its transcription, which reads the manifest and
+                # the track: both are there before it.
+                await self._blobs.put(
+                    manifest_key(room, sid),
+                    recording.model_dump_json().encode(),
+                    "application/json",
+                )
+                await self._stores.tracks.unpublish(sid, recording.ended_ms)
+                await self._stores.tracks.set_recorded(sid, recording)
+                await self._blobs.put_file(recording_key(room, sid), files.audio, "audio/ogg")
+
+    async def _finish_empty(self, track: SpeakerTrack, published_ms: int, reason: str) -> None:
+        await self._registrar.publish_track(track, published_ms)
+        async for attempt in stamina.retry_context(
+            on=_retryable, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0
+        ):
+            with attempt:
+                await finish_track(
+                    self._stores, self._blobs, track.track_sid, TrackStatus.EMPTY, error=reason
+                )
+
+
+def _retryable(error: Exception) -> bool:
+    return isinstance(error, NotFoundError) or (isinstance(error, ParleyError) and error.retryable)
+
+
+def _speaker(track: RecordedTrack) -> SpeakerTrack:
+    return SpeakerTrack(
+        room_sid=track.room_sid,
+        room_name=track.room_name,
+        track_sid=track.track_sid,
+        identity=track.identity,
+        name=track.name,
+        language=track.language or "",
+    )
+
+
+def _measure(files: RecordingFiles, track: RecordedTrack) -> Recording | None:
+    """What a file that was cut off holds; None when that is nothing."""
+    samples = 0
+    try:
+        for piece in decode_pieces(files.audio, SAMPLE_RATE):
+            samples += len(piece)
+    except (AudioError, OSError):
+        pass  # cut off in the middle of a page: what came before it counts
+    if samples == 0:
+        return None
+    return Recording(
+        method="agent",
+        key=recording_key(track.room_sid, track.track_sid),
+        started_ms=track.started_ms,
+        ended_ms=track.started_ms + samples * 1000 // SAMPLE_RATE,
+        bytes=files.audio.stat().st_size,
+        samples=samples * 48_000 // SAMPLE_RATE,
+        gaps=track.gaps,
+    )

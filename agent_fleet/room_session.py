@@ -1,0 +1,172 @@
+"""One room: hears every audio track of its participants from subscription to end."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Any
+
+from livekit import rtc
+
+from agent_fleet.audio_tap import AudioTap, open_tap
+from agent_fleet.captions import RoomCaptions
+from agent_fleet.fleet import Fleet
+from agent_fleet.speaker import Speaker
+from agent_fleet.speaker_track import SpeakerTrack
+from parley.clock import Clock, wall_clock_ms
+from parley.domain.room import RoomOptions
+from parley.telemetry.logs import get_logger
+
+log = get_logger("room")
+
+CONTROL_TOPIC = "parley_control"
+VOICE_TRACK = "parley-voice"
+_NOT_SPEAKERS = (
+    rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+    rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
+)
+
+
+class RoomSession:
+    """The agent's stay in one room; lives on that job's event loop."""
+
+    def __init__(self, fleet: Fleet, room: rtc.Room, *, clock: Clock = wall_clock_ms) -> None:
+        """Attend a room; call `attend` before it is connected, so that no event is missed."""
+        self._fleet = fleet
+        self._room = room
+        self._clock = clock
+        self._captions = RoomCaptions(room)
+        self._room_sid = ""
+        self._options = RoomOptions()
+        self._taps: dict[str, tuple[Speaker, AudioTap]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._sid_known = asyncio.Event()
+
+    def attend(self) -> None:
+        """Listen to the room's events."""
+        on = self._room.on
+        on("track_subscribed", self._on_subscribed)
+        on("track_unsubscribed", lambda _t, publication, _p: self._on_gone(publication.sid))
+        on("track_muted", lambda _p, publication: self._on_muted(publication.sid, True))
+        on("track_unmuted", lambda _p, publication: self._on_muted(publication.sid, False))
+        on("data_received", self._on_data)
+        on("disconnected", lambda *_: self._ended.set())
+
+    async def run(self, room_sid: str) -> None:
+        """Work until the room closes, is finalised, or `end` is called; then end every speaker."""
+        self._room_sid = room_sid
+        self._sid_known.set()
+        self._spawn(self._register())
+        try:
+            await self._ended.wait()
+        finally:
+            await asyncio.gather(*(self._close(sid) for sid in list(self._taps)))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            log.info("room left", room_sid=self._room_sid)
+
+    def end(self) -> None:
+        """Leave the room; from any thread."""
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def _register(self) -> None:
+        options = await self._fleet.on_main(
+            lambda: self._fleet.registrar.register_room(self._room_sid, self._room.name)
+        )
+        self._options = options
+
+    def _on_subscribed(
+        self,
+        track: rtc.Track,
+        publication: rtc.RemoteTrackPublication,
+        participant: rtc.RemoteParticipant,
+    ) -> None:
+        if track.kind != rtc.TrackKind.KIND_AUDIO or publication.name == VOICE_TRACK:
+            return
+        if participant.kind in _NOT_SPEAKERS:
+            return
+        self._spawn(self._open(track, publication, participant))
+
+    async def _open(
+        self,
+        track: rtc.Track,
+        publication: rtc.RemoteTrackPublication,
+        participant: rtc.RemoteParticipant,
+    ) -> None:
+        await self._sid_known.wait()
+        fleet, sid = self._fleet, publication.sid
+        if sid in self._taps:
+            return
+        refusal = fleet.manager.admission()
+        if refusal:
+            fleet.manager.refused += 1
+            log.warning("speaker refused", track_sid=sid, reason=refusal)
+            return
+        language = fleet.languages.choose(
+            participant.attributes.get("language"),
+            self._options.languages.get(participant.identity),
+            self._options.language,
+        )
+        whose = SpeakerTrack(
+            room_sid=self._room_sid,
+            room_name=self._room.name,
+            track_sid=sid,
+            identity=participant.identity,
+            name=participant.name,
+            language=language,
+        )
+        published_ms = self._clock()
+        record = self._options.record == "agent"
+        speaker = fleet.speaker(whose, self._captions, published_ms=published_ms, record=record)
+        speaker.input.muted = publication.muted
+        fleet.manager.add(speaker)
+        speaker.start()
+        tap = open_tap(track, speaker.input.receive, frame_ms=fleet.settings.frame_ms)
+        self._taps[sid] = (speaker, tap)
+        log.info("speaker joined", room_sid=self._room_sid, track_sid=sid, language=language)
+        accepted = await fleet.on_main(lambda: fleet.registrar.publish_track(whose, published_ms))
+        if not accepted:
+            log.warning("room is final: speaker is not heard", track_sid=sid)
+            await self._close(sid)
+
+    def _on_gone(self, sid: str) -> None:
+        if sid in self._taps:
+            self._spawn(self._close(sid))
+
+    def _on_muted(self, sid: str, muted: bool) -> None:
+        if sid in self._taps:
+            self._taps[sid][0].input.muted = muted
+
+    def _on_data(self, packet: rtc.DataPacket) -> None:
+        # Only the server may say so: its packets have no participant.
+        if packet.topic != CONTROL_TOPIC or packet.participant is not None:
+            return
+        try:
+            message = json.loads(packet.data)
+        except ValueError:
+            return
+        if isinstance(message, dict) and message.get("type") == "finalize":
+            log.info("room finalised", room_sid=self._room_sid)
+            self._ended.set()
+
+    async def _close(self, sid: str) -> None:
+        found = self._taps.pop(sid, None)
+        if found is None:
+            return
+        speaker, tap = found
+        await tap.aclose()
+        await speaker.close()
+        self._fleet.manager.remove(speaker)
+        log.info("speaker left", room_sid=self._room_sid, track_sid=sid)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("room task failed", exc_info=task.exception())

@@ -1,0 +1,81 @@
+"""Puts a track's arriving audio on its timeline: position is time, and holes are noticed."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from agent_fleet.frames import BYTES_PER_SAMPLE, Frame, to_ms, to_samples
+from parley.clock import Clock, wall_clock_ms
+from parley.domain.track import Gap
+
+Consumer = Callable[[Frame], None]
+
+_PAUSE_MS = 500
+"""LiveKit hands frames over all the time, also of silence and while muted: a pause this long
+means that audio is missing rather than late."""
+_MIN_GAP_MS = 250
+
+
+class TrackInput:
+    """Where a track's audio arrives, from one thread at a time; gives frames to its consumers."""
+
+    def __init__(
+        self,
+        consumers: Sequence[Consumer],
+        *,
+        clock: Clock = wall_clock_ms,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Give every frame to each consumer, in order; a consumer must not block or raise.
+
+        Args:
+            consumers: who takes the frames.
+            clock: the time in ms since the epoch, read once, at the first frame.
+            monotonic: seconds that never jump, for everything after.
+        """
+        self._consumers = tuple(consumers)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._started = 0.0
+        self._last = 0.0
+        self.started_ms: int | None = None
+        self.position = 0
+        self.received = 0
+        self.muted = False
+        self.gaps: list[Gap] = []
+
+    def receive(self, pcm: bytes) -> None:
+        """Take in the next audio: mono int16 at 16 kHz, whole samples."""
+        samples = len(pcm) // BYTES_PER_SAMPLE
+        now = self._monotonic()
+        if self.started_ms is None:
+            self.started_ms = self._clock() - to_ms(samples)
+            self._started = now - to_ms(samples) / 1000
+        elif (now - self._last) * 1000 > _PAUSE_MS:
+            self._skip_missing(now, samples)
+        self._last = now
+        frame = Frame(self.position, pcm)
+        self.position += samples
+        self.received += samples
+        for consume in self._consumers:
+            consume(frame)
+
+    def expected(self) -> int:
+        """How many samples there should be by now, by the clock."""
+        if self.started_ms is None:
+            return 0
+        return to_samples((self._monotonic() - self._started) * 1000)
+
+    def _skip_missing(self, now: float, samples: int) -> None:
+        should_be = to_samples((now - self._started) * 1000) - samples
+        missing = should_be - self.position
+        if to_ms(missing) < _MIN_GAP_MS:
+            return
+        assert self.started_ms is not None
+        if not self.muted:
+            self.gaps.append(
+                Gap(
+                    start_ms=self.started_ms + to_ms(self.position),
+                    end_ms=self.started_ms + to_ms(should_be),
+                )
+            )
+        self.position = should_be

@@ -1,0 +1,114 @@
+"""One track's recording from the first frame to the upload: what a speaker sees of the recorder."""
+
+from collections.abc import Callable
+
+from filelock import Timeout
+
+from agent_fleet.frames import Frame, to_ms
+from agent_fleet.recorder import Recorder, TrackRecording
+from agent_fleet.recording_files import RecordedTrack, RecordingSpool
+from agent_fleet.recording_uploader import RecordingUploader
+from agent_fleet.speaker_track import SpeakerTrack
+from parley.domain.track import Gap
+from parley.telemetry.logs import get_logger
+
+log = get_logger("recorder")
+
+
+class TrackRecorder:
+    """Takes a track's frames; opens the file at the first one and uploads it at the end."""
+
+    def __init__(
+        self,
+        track: SpeakerTrack,
+        recorder: Recorder,
+        spool: RecordingSpool,
+        uploader: RecordingUploader,
+        started_ms: Callable[[], int],
+    ) -> None:
+        """Nothing is written before the first frame."""
+        self._track = track
+        self._recorder = recorder
+        self._spool = spool
+        self._uploader = uploader
+        self._started_ms = started_ms
+        self._recording: TrackRecording | None = None
+        self._refused = False
+        self._end = 0
+        self.failed: str | None = None
+
+    def take(self, frame: Frame) -> None:
+        """Record a frame; from the thread in which audio arrives, returns at once."""
+        self._end = frame.end
+        self._recorder.run(lambda: self._write(frame))
+
+    def note_gaps(self, gaps: tuple[Gap, ...]) -> None:
+        """The track has these gaps by now."""
+        self._recorder.run(lambda: self._note_gaps(gaps))
+
+    def finish(self, gaps: tuple[Gap, ...], published_ms: int) -> None:
+        """The track ended: close the file and have it uploaded; returns at once."""
+        end = self._end
+        self._recorder.run(lambda: self._finish(end, gaps, published_ms))
+
+    def _write(self, frame: Frame) -> None:
+        if self._recording is None:
+            if self._refused:
+                return
+            self._recording = self._open()
+            if self._recording is None:
+                self._refused = True
+                return
+        self._recording.write(frame)
+
+    def _note_gaps(self, gaps: tuple[Gap, ...]) -> None:
+        if self._recording is not None:
+            self._recording.note_gaps(gaps)
+
+    def _open(self) -> TrackRecording | None:
+        track = self._track
+        try:
+            files = self._spool.files(track.room_sid, track.track_sid)
+            lock = files.lock()
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.failed = "another process records this track"
+            log.error("not recorded", track_sid=track.track_sid, reason=self.failed)
+            return None
+        except OSError as error:
+            self.failed = f"the spool can't be written: {error.strerror}"
+            log.error("not recorded", track_sid=track.track_sid, reason=self.failed)
+            return None
+        try:
+            return TrackRecording(
+                files,
+                lock,
+                RecordedTrack(
+                    room_sid=track.room_sid,
+                    room_name=track.room_name,
+                    track_sid=track.track_sid,
+                    identity=track.identity,
+                    name=track.name,
+                    language=track.language,
+                    started_ms=self._started_ms(),
+                ),
+            )
+        except OSError as error:
+            lock.release()
+            self.failed = f"the spool can't be written: {error.strerror}"
+            log.error("not recorded", track_sid=track.track_sid, reason=self.failed)
+            return None
+
+    def _finish(self, end: int, gaps: tuple[Gap, ...], published_ms: int) -> None:
+        if self._recording is None:
+            reason = self.failed or "no audio arrived"
+            self._uploader.finish_empty(self._track, published_ms, reason)
+            return
+        recording = self._recording.finish(end, gaps)
+        log.info(
+            "recording closed",
+            track_sid=self._track.track_sid,
+            seconds=to_ms(end) / 1000,
+            gaps=len(recording.gaps),
+        )
+        self._uploader.upload(self._recording.files, self._recording.lock)

@@ -1,0 +1,83 @@
+"""The LiveKit worker: takes jobs for the rooms it is sent to, each in a thread of this process."""
+
+import asyncio
+
+from livekit.agents import (
+    AgentServer,
+    AutoSubscribe,
+    JobContext,
+    JobExecutorType,
+)
+
+from agent_fleet.fleet import Fleet
+from agent_fleet.room_session import RoomSession
+from parley.telemetry.logs import get_logger
+
+log = get_logger("worker")
+
+LOAD_LIMIT = 0.999
+"""LiveKit sends no more jobs to a worker whose load (0..1) reaches this."""
+
+
+class FleetWorker:
+    """One connection to LiveKit's dispatcher, and the rooms that came of it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        """Serve with what the process shares; `run` connects."""
+        settings = fleet.settings
+        self._fleet = fleet
+        self._sessions: set[RoomSession] = set()
+        self._registered = False
+        self._server = AgentServer(
+            # Threads, so that rooms share one model; see docs/decisions.
+            job_executor_type=JobExecutorType.THREAD,
+            num_idle_processes=0,
+            load_fnc=fleet.manager.load,
+            load_threshold=LOAD_LIMIT,
+            ws_url=settings.livekit_url,
+            api_key=settings.livekit_api_key,
+            api_secret=settings.livekit_api_secret.get_secret_value(),
+            host="127.0.0.1",
+            port=0,
+            log_level=settings.log_level if settings.log_level != "WARNING" else "WARN",
+        )
+        self._server.rtc_session(self._attend, agent_name=settings.agent_name)
+        self._server.on("worker_registered", self._on_registered)
+
+    @property
+    def registered(self) -> bool:
+        """Whether LiveKit can send jobs here now."""
+        return self._registered and not self._server._connecting
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms are attended now."""
+        return len(self._sessions)
+
+    async def run(self) -> None:
+        """Stay connected until `close`; raises when LiveKit stays unreachable."""
+        await self._server.run(devmode=False)
+
+    async def close(self, wait_s: float) -> None:
+        """Take no more rooms, let the running ones go on for `wait_s`, then end them well."""
+        drained = asyncio.create_task(self._server.drain(timeout=None))
+        if wait_s > 0:
+            await asyncio.wait({drained}, timeout=wait_s)
+        for session in list(self._sessions):
+            session.end()
+        await drained
+        await self._server.aclose()
+
+    def _on_registered(self, *_: object) -> None:
+        self._registered = True
+
+    async def _attend(self, ctx: JobContext) -> None:
+        session = RoomSession(self._fleet, ctx.room)
+        self._sessions.add(session)
+        try:
+            session.attend()
+            await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+            await session.run(await ctx.room.sid)
+        finally:
+            self._sessions.discard(session)
+            ctx.shutdown("room attended")
