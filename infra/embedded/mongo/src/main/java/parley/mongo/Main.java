@@ -38,8 +38,8 @@ public final class Main {
         InetSocketAddress address = new InetSocketAddress(options.host(), options.port());
         try {
             server.bind(address, 1, WORKER_THREADS);
-        } catch (RuntimeException e) { // netty rethrows the checked BindException unwrapped
-            throw new IOException(address + " is taken: " + e.getMessage(), e);
+        } catch (Exception e) { // netty throws the checked BindException without declaring it
+            throw new IOException("Port " + options.port() + " is taken: " + e.getMessage(), e);
         }
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow, "close"));
         InetSocketAddress bound = server.getLocalAddress();
