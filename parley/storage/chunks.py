@@ -94,6 +94,8 @@ class ChunkStore:
             [chunk_id(track_sid, version, n) for n in (seq, seq + 1, seq + 2)]
         )
         last = chunks[-1] if chunks else None
+        if last and (last.seq, last.count) != (seq, headers[-1].count if headers else 0):
+            await self._tracks.set_header(track_sid, version, header_of(last.seq, last.segments))
         return SegmentWriter(self, self._tracks, room_sid, track_sid, version, last)
 
     async def delete(self, ids: Sequence[str]) -> None:

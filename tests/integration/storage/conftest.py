@@ -1,21 +1,11 @@
-"""Stores of a database of their own on the real server, dropped at the end."""
-
-from collections.abc import AsyncIterator
+"""The stores of an empty database on the real server."""
 
 import pytest
 
-from parley.blobs import BlobStore
-from parley.settings import Settings
 from parley.storage import Stores
+from parley.storage.database import Database
 
 
 @pytest.fixture
-async def stores(server_settings: Settings) -> AsyncIterator[Stores]:
-    stores = Stores.from_settings(server_settings)
-    yield stores
-    stores.close()
-
-
-@pytest.fixture
-def blobs(server_settings: Settings) -> BlobStore:
-    return BlobStore.from_settings(server_settings)
+def stores(database: Database) -> Stores:
+    return Stores.of(database)

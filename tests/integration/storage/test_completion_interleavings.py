@@ -23,8 +23,9 @@ SEEDS = 200
 
 @pytest.mark.timeout(300)
 async def test_rooms_complete_never_early_never_twice_never_missed(
-    server_settings: Settings, stores: Stores, blobs: BlobStore
+    server_settings: Settings,
 ) -> None:
+    stores, blobs = Stores.from_settings(server_settings), BlobStore.from_settings(server_settings)
     run = uuid.uuid4().hex[:8]
     for seed in range(SEEDS):
         await stores.rooms.register(room_name(run, seed), "campaign", RoomOptions(), now_ms=1)
@@ -53,6 +54,7 @@ async def test_rooms_complete_never_early_never_twice_never_missed(
     # The campaign means something only if both orders of publishing and finalising occurred.
     assert refusals > 20
     assert sum(len(tracks_of(run, seed)) for seed in range(SEEDS)) - refusals > 20
+    stores.close()
 
 
 def _run_workers(run: str, settings: Settings) -> dict[str, list[Witness]]:
