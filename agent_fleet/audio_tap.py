@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from livekit import rtc
 from livekit.rtc import _ffi_client
-from livekit.rtc._proto import ffi_pb2
+from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 
 from agent_fleet.frames import SAMPLE_RATE
 from parley.telemetry.logs import get_logger
@@ -80,6 +80,7 @@ class Router:
         wanted.num_channels = 1
         wanted.frame_size_ms = frame_ms
         wanted.queue_size_frames = 0
+        wanted.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
         with self._lock:  # the first frame must not come before its route
             stream = self._client.request(request).new_audio_stream.stream
             handle = _ffi_client.FfiHandle(stream.handle.id)

@@ -1,0 +1,73 @@
+"""Speech for tests: espeak-ng sentences in the demo model's vocabulary, and who speaks them."""
+
+import asyncio
+import io
+import subprocess
+import time
+import wave
+from dataclasses import dataclass
+
+import numpy as np
+from livekit import rtc
+from numpy.typing import NDArray
+
+from parley.audio.resample import resample, to_float32, to_int16
+
+RATE = 48_000
+FRAME_MS = 10
+
+
+def say(text: str, voice: str = "en-us") -> NDArray[np.int16]:
+    """The sentence as int16 mono at `RATE`."""
+    done = subprocess.run(
+        ["espeak-ng", "-v", voice, "-s", "150", "--stdout", text], capture_output=True, check=True
+    )
+    # espeak-ng writes a header with a length it does not know yet: read what is there.
+    with wave.open(io.BytesIO(done.stdout)) as file:
+        rate = file.getframerate()
+    samples = np.frombuffer(done.stdout[44:], np.int16)
+    return to_int16(resample(to_float32(samples), rate, RATE) * 0.7)
+
+
+def silence(seconds: float) -> NDArray[np.int16]:
+    return np.zeros(int(seconds * RATE), np.int16)
+
+
+@dataclass
+class Person:
+    """A participant with a microphone that runs in real time."""
+
+    url: str
+    token: str
+
+    async def join(self) -> None:
+        self.room = rtc.Room()
+        await self.room.connect(self.url, self.token, rtc.RoomOptions(auto_subscribe=False))
+
+    async def publish(self) -> str:
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
+        self.track = rtc.LocalAudioTrack.create_audio_track("microphone", self.source)
+        self.publication = await self.room.local_participant.publish_track(
+            self.track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        )
+        return self.publication.sid
+
+    async def speak(self, samples: NDArray[np.int16]) -> tuple[int, int]:
+        """Speak in real time; returns when it began and ended, in ms since the epoch."""
+        step = RATE * FRAME_MS // 1000
+        begun = time.time_ns() // 1_000_000
+        started = time.monotonic()
+        for index, at in enumerate(range(0, len(samples) - step + 1, step)):
+            delay = started + (index + 1) * FRAME_MS / 1000 - time.monotonic()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            data = samples[at : at + step].tobytes()
+            await self.source.capture_frame(rtc.AudioFrame(data, RATE, 1, step))
+        return begun, time.time_ns() // 1_000_000
+
+    async def unpublish(self) -> None:
+        await self.room.local_participant.unpublish_track(self.publication.sid)
+        await self.source.aclose()
+
+    async def leave(self) -> None:
+        await self.room.disconnect()
