@@ -255,13 +255,13 @@ class LiveKit:
             return (await self._api.agent_dispatch.create_dispatch(request)).id
 
     async def agents_dispatched(self, room_name: str) -> list[str]:
-        """The names of the agents that are dispatched to a room."""
+        """The names of the agents that were sent to a room; LiveKit's own nameless one aside."""
         try:
             with _our_errors():
                 found = await self._api.agent_dispatch.list_dispatch(room_name)
         except NotFoundError:
             return []
-        return [dispatch.agent_name for dispatch in found]
+        return [dispatch.agent_name for dispatch in found if dispatch.agent_name]
 
     def join_token(
         self,
