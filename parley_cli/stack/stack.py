@@ -314,10 +314,12 @@ class Stack:
                 await keeper
         process = self._running.get(name)
         if process is not None:
+            ran = process.alive
             await process.stop()
             del self._running[name]
             self._serving[name].clear()
-            self._tell(StackEvent(name, "stopped"))
+            if ran:
+                self._tell(StackEvent(name, "stopped"))
 
     # --- telling ----------------------------------------------------------------
 
