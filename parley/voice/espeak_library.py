@@ -117,7 +117,7 @@ class EspeakLibrary:
             return np.concatenate(self._samples) if self._samples else np.zeros(0, np.int16)
 
     def _take(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: int | None) -> int:
-        if count > 0 and samples:
+        if count > 0:  # the last call has none, and no samples
             self._samples.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 

@@ -26,8 +26,8 @@ _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 def normalise(text: str) -> str:
     """Lower case, no punctuation, numbers and contractions as words, single spaces."""
     text = text.lower().replace("\u2019", "'")
-    for pattern, words in _CONTRACTIONS:
-        text = re.sub(pattern, words, text)
+    for pattern, expanded in _CONTRACTIONS:
+        text = re.sub(pattern, expanded, text)
     text = re.sub(r"%", " percent ", re.sub(r"[$€£]", "", text))
     text = _ORDINAL.sub(lambda found: num2words(int(found[1]), to="ordinal"), text)
     text = _NUMBER.sub(lambda found: f" {num2words(_number(found[0]))} ", text)

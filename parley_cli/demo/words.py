@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jiwer
@@ -83,7 +84,8 @@ class Aligner:
         for at in range(0, len(padded), _RATE // 5):
             if recogniser.AcceptWaveform(padded[at : at + _RATE // 5].tobytes()):
                 found += json.loads(recogniser.Result()).get("result", [])
-        return found + json.loads(recogniser.FinalResult()).get("result", [])
+        found += json.loads(recogniser.FinalResult()).get("result", [])
+        return found
 
 
 def _anchors(
@@ -125,7 +127,7 @@ def _fill(
         until = max(min(anchors[upto][0], end), after) if upto in anchors else end
         letters = [len(word) for word in spoken[position:upto]]
         edges = after + np.cumsum([0, *letters]) / sum(letters) * (until - after)
-        times += [(float(a), float(b)) for a, b in zip(edges, edges[1:], strict=False)]
+        times += [(float(a), float(b)) for a, b in pairwise(edges)]
         position = upto
     if times:
         times[0] = (begin, times[0][1])
