@@ -67,7 +67,7 @@ def _require_tools(wanted: Server) -> None:
         alternative = f", or put {wanted.program} on PATH" if wanted.program else ""
         raise SetupError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} needed to build "
-            f"{wanted.name}: install {wanted.toolchain.value}{alternative}."
+            f"{wanted.name}: install {wanted.toolchain.install}{alternative}."
         )
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from parley.errors import SetupError
 from parley_cli.stack.locks import is_held
 from parley_cli.stack.plan import ALL_PARTS
@@ -223,14 +221,3 @@ def status(state_dir: Path) -> StackStatus:
 
 def _lives(part: PartState) -> bool:
     return bool(part.pid and part.created_s and lives(part.pid, part.created_s))
-
-
-def dead_letters(runner_url: str) -> int | None:
-    """How many events the function runner gave up; None where it does not say."""
-    try:
-        answer = httpx.get(f"{runner_url}/dead-letters", timeout=2.0, trust_env=False)
-        answer.raise_for_status()
-        letters = answer.json()
-    except (httpx.HTTPError, ValueError):
-        return None
-    return len(letters) if isinstance(letters, list) else None

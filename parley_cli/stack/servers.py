@@ -15,10 +15,17 @@ MODULES = Path(__file__).parents[2] / "infra" / "embedded"
 
 
 class Toolchain(Enum):
-    """What builds a server; the value is what to install where it is missing."""
+    """What builds a server."""
 
-    GO = "Go 1.25 or newer (https://go.dev/dl)"
-    MAVEN = "a JDK 17 or newer and Maven"
+    GO = "go"
+    MAVEN = "maven"
+
+    @property
+    def install(self) -> str:
+        """What to install where it is missing."""
+        if self is Toolchain.GO:
+            return "Go 1.25 or newer (https://go.dev/dl)"
+        return "a JDK 17 or newer and Maven"
 
     def missing(self) -> list[str]:
         """The programs it needs that are not on PATH."""

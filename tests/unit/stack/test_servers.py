@@ -116,7 +116,7 @@ def test_a_missing_tool_is_one_sentence_that_says_what_to_install(
         ensure(server(name))
     sentence = str(caught.value)
     assert "needed to build" in sentence
-    assert server(name).toolchain.value in sentence
+    assert server(name).toolchain.install in sentence
     assert sentence.count(".") == sentence.rstrip(".").count(".") + 1
 
 
