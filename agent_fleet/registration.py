@@ -6,7 +6,7 @@ import stamina
 from agent_fleet.speaker_track import SpeakerTrack
 from parley.auth.tokens import Role, mint
 from parley.clock import Clock, wall_clock_ms
-from parley.domain.room import RoomOptions
+from parley.domain.room import RoomOptions, RoomStatus
 from parley.errors import NotFoundError, ParleyError
 from parley.rooms.tracks import publish_track
 from parley.settings import Settings
@@ -81,6 +81,13 @@ class Registrar:
                     published_ms=published_ms,
                     language=track.language,
                 )
+        raise AssertionError("unreachable")
+
+    async def is_final(self, room_sid: str) -> bool:
+        """Whether the room accepts no more tracks."""
+        async for attempt in stamina.retry_context(on=_retryable, attempts=5):
+            with attempt:
+                return (await self._stores.rooms.get(room_sid)).status is not RoomStatus.ACTIVE
         raise AssertionError("unreachable")
 
     async def _ask_api(self, sid: str, name: str) -> None:

@@ -1,7 +1,6 @@
 """One room: hears every audio track of its participants from subscription to end."""
 
 import asyncio
-import json
 from collections.abc import Coroutine
 from typing import Any
 
@@ -40,6 +39,7 @@ class RoomSession:
         self._taps: dict[str, tuple[Speaker, AudioTap]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
+        self._checking = False
         self._loop = asyncio.get_running_loop()
         self._sid_known = asyncio.Event()
 
@@ -140,14 +140,23 @@ class RoomSession:
             self._taps[sid][0].input.muted = muted
 
     def _on_data(self, packet: rtc.DataPacket) -> None:
-        # Only the server may say so: its packets have no participant.
-        if packet.topic != CONTROL_TOPIC or packet.participant is not None:
-            return
+        if packet.topic == CONTROL_TOPIC and b"finalize" in packet.data and not self._checking:
+            self._spawn(self._end_if_final())
+
+    async def _end_if_final(self) -> None:
+        """Leave if the room is final.
+
+        Anybody in the room can send the packet, and the SDK can't always tell who did: it only
+        says when to look.
+        """
+        self._checking = True
         try:
-            message = json.loads(packet.data)
-        except ValueError:
-            return
-        if isinstance(message, dict) and message.get("type") == "finalize":
+            final = await self._fleet.on_main(
+                lambda: self._fleet.registrar.is_final(self._room_sid)
+            )
+        finally:
+            self._checking = False
+        if final:
             log.info("room finalised", room_sid=self._room_sid)
             self._ended.set()
 

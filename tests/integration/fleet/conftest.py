@@ -20,6 +20,8 @@ from parley.domain.room import RoomOptions
 from parley.livekit_api import LiveKit, LiveRoom
 from parley.settings import Settings
 from parley.storage import Stores
+from parley_cli.stack.stack import Stack
+from tests.stack_fixtures.servers import settings_of
 
 READY_LIMIT_S = 60.0
 
@@ -112,20 +114,40 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return plain | secrets
 
 
-@pytest.fixture
-def fleet_settings(server_settings: Settings) -> Settings:
-    return server_settings.model_copy(
-        update={
-            "fleet_url": f"http://127.0.0.1:{free_port()}",
-            "api_url": f"http://127.0.0.1:{free_port()}",  # nobody answers: rooms are registered
-            "agent_name": f"parley-{os.urandom(4).hex()}",
-        }
+@pytest.fixture(scope="session")
+def fleet_settings(
+    mongo_server: Stack,
+    minio_server: Stack,
+    livekit_server: Stack,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
+    """Settings of one fleet for all tests here: a start takes seconds, rooms are cheap."""
+    return new_settings(
+        mongo_server, minio_server, livekit_server, state_dir=tmp_path_factory.mktemp("state")
     )
 
 
-@pytest.fixture
-def fleet(fleet_settings: Settings, tmp_path: Path) -> Iterator[FleetProcess]:
-    running = FleetProcess(fleet_settings, tmp_path / "fleet.log")
+def new_settings(*servers: Stack, state_dir: Path) -> Settings:
+    """Settings of a fleet with a database, bucket, ports and agent name of its own."""
+    name = f"t{os.urandom(6).hex()}"
+    settings = settings_of(
+        *servers,
+        mongo_database=name,
+        s3_bucket=name,
+        state_dir=state_dir,
+        fleet_url=f"http://127.0.0.1:{free_port()}",
+        api_url=f"http://127.0.0.1:{free_port()}",  # nobody answers: rooms are registered
+        agent_name=f"parley-{name}",
+    )
+    asyncio.run(BlobStore.from_settings(settings).create_bucket())
+    return settings
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    fleet_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FleetProcess]:
+    running = FleetProcess(fleet_settings, tmp_path_factory.mktemp("fleet") / "fleet.log")
     running.start()
     yield running
     if running.process is not None:

@@ -44,9 +44,9 @@ class Person:
         self.room = rtc.Room()
         await self.room.connect(self.url, self.token, rtc.RoomOptions(auto_subscribe=False))
 
-    async def publish(self) -> str:
+    async def publish(self, name: str = "microphone") -> str:
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
-        self.track = rtc.LocalAudioTrack.create_audio_track("microphone", self.source)
+        self.track = rtc.LocalAudioTrack.create_audio_track(name, self.source)
         self.publication = await self.room.local_participant.publish_track(
             self.track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         )

@@ -1,32 +1,77 @@
-"""One speaker in a real room: captions, live segments, recording."""
+"""Speakers in a real room: captions, live segments and recordings, however the tracks end."""
 
+import json
+
+import pytest
 
 from parley.audio.ogg import decode
 from parley.blobs import BlobStore, manifest_key, recording_key
-from parley.domain.segment import Version
-from parley.domain.track import Recording, TrackStatus
+from parley.domain.segment import Segment, Version
+from parley.domain.track import Recording, Track, TrackStatus
 from parley.livekit_api import LiveKit, LiveRoom
+from parley.rooms.closing import close_room
 from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
-from tests.integration.fleet.conftest import eventually
+from tests.integration.fleet.conftest import FleetProcess, eventually
 from tests.integration.fleet.speech import Person, say, silence
 
 SENTENCE = "can you review the budget"
+OTHER = "the report is ready"
+
+pytestmark = pytest.mark.timeout(90)
 
 
-async def person(livekit: LiveKit, settings: Settings, room: LiveRoom, identity: str) -> Person:
-    someone = Person(settings.livekit_url, livekit.join_token(room.name, identity))
-    await someone.join()
-    return someone
+class Meeting:
+    """A room, and what its tests ask of it."""
+
+    def __init__(
+        self, settings: Settings, livekit: LiveKit, room: LiveRoom, stores: Stores, blobs: BlobStore
+    ) -> None:
+        self.settings, self.livekit, self.room = settings, livekit, room
+        self.stores, self.blobs = stores, blobs
+
+    async def person(self, identity: str) -> Person:
+        token = self.livekit.join_token(self.room.name, identity)
+        someone = Person(self.settings.livekit_url, token)
+        await someone.join()
+        return someone
+
+    def listener(self) -> Listener:
+        token = self.livekit.join_token(self.room.name, "listener")
+        return Listener(self.settings.livekit_url, token, lambda _: None)
+
+    async def ended(self, track_sid: str, status: TrackStatus = TrackStatus.RECORDED) -> Track:
+        async def is_so() -> bool:
+            track = await self.stores.tracks.find(track_sid)
+            return track is not None and track.status is status
+
+        await eventually(is_so, what=f"track {status}")
+        return await self.stores.tracks.get(track_sid)
+
+    async def segments(self, track_sid: str) -> list[Segment]:
+        track = await self.stores.tracks.get(track_sid)
+        headers = track.headers(Version.LIVE)
+        return await self.stores.chunks.read_version(track_sid, Version.LIVE, headers)
+
+    async def recording(self, track_sid: str) -> tuple[Recording, float]:
+        """The stored manifest, and the seconds that the stored audio lasts."""
+        key = manifest_key(self.room.sid, track_sid)
+        manifest = Recording.model_validate_json(await self.blobs.get(key))
+        audio = decode(await self.blobs.get(recording_key(self.room.sid, track_sid)))
+        return manifest, len(audio) / 16_000
 
 
-async def test_a_speaker_gets_captions_segments_and_a_recording(
+@pytest.fixture
+def meeting(
     fleet_settings: Settings, livekit: LiveKit, room: LiveRoom, stores: Stores, bucket: BlobStore
-) -> None:
-    token = livekit.join_token(room.name, "listener")
-    async with Listener(fleet_settings.livekit_url, token, lambda _: None) as listener:
-        alice = await person(livekit, fleet_settings, room, "alice")
+) -> Meeting:
+    return Meeting(fleet_settings, livekit, room, stores, bucket)
+
+
+async def test_a_speaker_gets_captions_segments_and_a_recording(meeting: Meeting) -> None:
+    async with meeting.listener() as listener:
+        alice = await meeting.person("alice")
         track_sid = await alice.publish()
         await alice.speak(silence(1))
         words_at = await alice.speak(say(SENTENCE))
@@ -37,11 +82,7 @@ async def test_a_speaker_gets_captions_segments_and_a_recording(
 
         await eventually(final_came, what="final caption")
         await alice.leave()
-
-        async def recorded() -> bool:
-            return (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
-
-        await eventually(recorded, what="recording stored")
+        track = await meeting.ended(track_sid)
 
     partials = [c for c in listener.captions if not c.final]
     finals = [c for c in listener.captions if c.final]
@@ -51,21 +92,135 @@ async def test_a_speaker_gets_captions_segments_and_a_recording(
     assert {c.track_sid for c in listener.captions} == {track_sid}
     assert {c.segment_id for c in listener.captions} == {f"{track_sid}.live.0"}
 
-    track = await stores.tracks.get(track_sid)
-    [segment] = await stores.chunks.read_version(
-        track_sid, Version.LIVE, track.headers(Version.LIVE)
-    )
+    [segment] = await meeting.segments(track_sid)
     assert segment.text == SENTENCE
     assert segment.id == finals[0].segment_id
     assert abs(segment.start_ms - words_at[0]) < 400
     assert abs(segment.end_ms - words_at[1]) < 400
 
-    manifest = Recording.model_validate_json(await bucket.get(manifest_key(room.sid, track_sid)))
+    manifest, seconds = await meeting.recording(track_sid)
     assert manifest == track.recording
     assert manifest.gaps == ()
-    audio = decode(await bucket.get(recording_key(room.sid, track_sid)))
-    seconds = (manifest.ended_ms - manifest.started_ms) / 1000
-    assert abs(len(audio) / 16_000 - seconds) < 0.05
-    assert abs(seconds - (3.0 + (words_at[1] - words_at[0]) / 1000 - 1.0)) < 1.0
+    assert abs(seconds - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.05
+    assert manifest.started_ms < words_at[0]
+    assert manifest.ended_ms > words_at[1]
 
 
+async def test_mute_is_silence_in_the_recording_and_no_gap(meeting: Meeting) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.speak(silence(0.6))
+    first = await alice.speak(say(SENTENCE))
+    await alice.speak(silence(0.6))
+    alice.track.mute()
+    await alice.speak(say(OTHER))  # nobody is to hear this
+    await alice.speak(silence(0.6))
+    alice.track.unmute()
+    await alice.speak(silence(0.6))
+    second = await alice.speak(say(SENTENCE))
+    await alice.speak(silence(0.8))
+    await alice.leave()
+    track = await meeting.ended(track_sid)
+
+    segments = await meeting.segments(track_sid)
+    assert [s.text for s in segments] == [SENTENCE, SENTENCE]
+    for segment, (begun, ended) in zip(segments, (first, second), strict=True):
+        assert abs(segment.start_ms - begun) < 400
+        assert abs(segment.end_ms - ended) < 400
+    manifest, seconds = await meeting.recording(track_sid)
+    assert manifest.gaps == ()
+    assert track.recording == manifest
+    assert abs(seconds - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.05
+    assert manifest.ended_ms > second[1]
+
+
+async def test_leaving_and_returning_makes_two_tracks(meeting: Meeting) -> None:
+    sids = []
+    for sentence in (SENTENCE, OTHER):
+        alice = await meeting.person("alice")
+        sids.append(await alice.publish())
+        await alice.speak(silence(0.6))
+        await alice.speak(say(sentence))
+        await alice.leave()  # in the middle of the utterance: its end was not heard
+    for sid, sentence in zip(sids, (SENTENCE, OTHER), strict=True):
+        track = await meeting.ended(sid)
+        assert track.identity == "alice"
+        assert [s.text for s in await meeting.segments(sid)] == [sentence]
+    assert len(set(sids)) == 2
+    room = await meeting.stores.rooms.get(meeting.room.sid)
+    assert set(room.tracks) == set(sids)
+
+
+async def test_a_track_that_never_speaks_has_a_recording_and_no_segment(meeting: Meeting) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.speak(silence(2))
+    await alice.leave()
+    await meeting.ended(track_sid)
+    assert await meeting.segments(track_sid) == []
+    manifest, seconds = await meeting.recording(track_sid)
+    assert manifest.gaps == ()
+    assert seconds > 1.0
+
+
+async def test_finalising_ends_the_recordings_of_those_who_stay(
+    meeting: Meeting, fleet: FleetProcess
+) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.speak(silence(0.6))
+    await alice.speak(say(SENTENCE))
+    await alice.speak(silence(0.2))
+    await close_room(meeting.stores, meeting.blobs, meeting.livekit, meeting.room.sid)
+    await meeting.ended(track_sid)
+    assert [s.text for s in await meeting.segments(track_sid)] == [SENTENCE]
+    await alice.leave()
+
+    async def forgotten() -> bool:
+        return track_sid not in [p["track_sid"] for p in await fleet.pipelines()]
+
+    await eventually(forgotten, what="pipeline closed")
+
+
+async def test_a_participant_cannot_finalise_the_room(meeting: Meeting) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.room.local_participant.publish_data(
+        json.dumps({"type": "finalize"}), topic="parley_control"
+    )
+    await alice.speak(silence(0.6))
+    await alice.speak(say(SENTENCE))
+    await alice.speak(silence(0.8))
+    track = await meeting.stores.tracks.get(track_sid)
+    assert track.status is TrackStatus.LIVE
+    await alice.leave()
+    await meeting.ended(track_sid)
+    assert [s.text for s in await meeting.segments(track_sid)] == [SENTENCE]
+
+
+async def test_a_deleted_room_still_ends_well(meeting: Meeting) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.speak(silence(0.6))
+    await alice.speak(say(SENTENCE))
+    await meeting.livekit.delete_room(meeting.room.name)
+    await meeting.ended(track_sid)
+    assert [s.text for s in await meeting.segments(track_sid)] == [SENTENCE]
+    _, seconds = await meeting.recording(track_sid)
+    assert seconds > 1.5
+
+
+async def test_the_assistants_voice_is_not_a_speaker(meeting: Meeting, fleet: FleetProcess) -> None:
+    alice = await meeting.person("alice")
+    voice = await meeting.person("voice")
+    voice_sid = await voice.publish("parley-voice")
+    track_sid = await alice.publish()
+    await alice.speak(silence(1))
+
+    async def heard() -> bool:
+        return track_sid in [p["track_sid"] for p in await fleet.pipelines()]
+
+    await eventually(heard, what="alice is heard")
+    assert voice_sid not in [p["track_sid"] for p in await fleet.pipelines()]
+    await alice.leave()
+    await voice.leave()
