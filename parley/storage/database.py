@@ -127,6 +127,11 @@ class Collection:
             result = await self._inner.delete_many({"_id": {"$in": wanted}})
             return int(result.deleted_count)
 
+    async def expire_at(self, field: str) -> None:
+        """Let the server delete documents once the date in this field is past, if it can."""
+        with _our_errors():
+            await self._inner.create_index(field, expireAfterSeconds=0)
+
 
 class Database:
     """One connection pool to one database."""
