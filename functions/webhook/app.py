@@ -5,10 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
-from functions.webhook import problems
 from functions.webhook.guard import guard
-from functions.webhook.last_resort import LastResort
-from functions.webhook.openapi import document
 from functions.webhook.routers import (
     health,
     join_tokens,
@@ -21,6 +18,9 @@ from functions.webhook.routers import (
 from functions.webhook.services import Services
 from parley.settings import Settings
 from parley.telemetry.logs import configure_logs
+from parley.web import problems
+from parley.web.last_resort import LastResort
+from parley.web.openapi import document
 
 GUARDED = (
     rooms.router,

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from functions.webhook.problems import Problem
+from parley.web.problems import Problem
 
 
 def document(app: FastAPI) -> None:

@@ -8,7 +8,7 @@ import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from functions.webhook.problems import problem
+from parley.web.problems import problem
 from parley.telemetry.logs import get_logger
 
 log = get_logger("api")
