@@ -1,7 +1,7 @@
 """The acoustic network: a small TDNN over MFCCs that names one phone or the blank every 30 ms.
 
 Each layer looks at three points of the layer below; layers of equal width add their middle input before the ReLU.
-`export` folds all of it into plain affine layers, so the recogniser needs nothing special.
+`export` writes all of it with plain affine layers and sums, so the recogniser needs nothing special.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,8 @@ LAYERS = (
 )
 """After the stride one step is 30 ms, so the last layers reach far back and little ahead."""
 
-STRIDE = 3
+FIRST_SUM = 2
+"""From this layer on, a layer's middle input is added to what it computes."""
 
 
 def context() -> tuple[int, int]:
@@ -92,7 +93,7 @@ def forward(params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tr
         else:
             mean, var = stats[f"{i}.mean"], stats[f"{i}.var"]
         y = (y - mean) * (params[f"{i}.gain"] / jnp.sqrt(var + 1e-5)) + params[f"{i}.bias"]
-        x = jax.nn.relu(y + taps[1] if i >= 2 else y)
+        x = jax.nn.relu(y + taps[1] if i >= FIRST_SUM else y)
     return jax.nn.log_softmax(x @ params["out.weight"] + params["out.bias"]), seen
 
 

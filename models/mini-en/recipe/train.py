@@ -26,7 +26,7 @@ from recipe import network
 from recipe.features import CACHE
 from recipe.places import SEED
 
-BUCKETS = (160, 240, 340, 460, 640, 900, 1300)
+BUCKETS = (200, 330, 500, 800, 1300)
 """Longest example of each batch shape, in frames; longer ones are left out."""
 
 FRAMES_PER_BATCH = 15000
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--init", help="another run whose weights to begin from")
     args = parser.parse_args()
+    jax.config.update("jax_compilation_cache_dir", str(CACHE / "compiled"))
     data = load(args.copies)
     hours = data.frames.sum() / 360000
     steps = len(data.batches(np.random.default_rng(0)))
