@@ -129,7 +129,7 @@ async def take_in(
         room_sid=room_sid,
         track_sid=track_sid,
         identity=speaker.identity,
-        name=speaker.name or speaker.identity,
+        name=speaker.name,
         published_ms=published_ms,
         language=speaker.attributes.get(LANGUAGE_ATTRIBUTE) or None,
     )

@@ -20,10 +20,22 @@ class TrackStore:
         self._tracks = database.collection("tracks")
 
     async def publish(self, track: Track) -> bool:
-        """Store a new track; one that is already known stays as it is. True when new."""
+        """Store a new track; one that is already known only learns what it lacked. True when new.
+
+        LiveKit's webhooks of a track carry neither the speaker's name nor their attributes; the
+        agent and the sweep know both, and may come second.
+        """
         try:
             await self._tracks.insert(track.model_dump(by_alias=True, mode="json"))
         except DuplicateError:
+            if track.name:
+                await self._tracks.update(
+                    {"_id": track.id, "name": ""}, {"$set": {"name": track.name}}
+                )
+            if track.language:
+                await self._tracks.update(
+                    {"_id": track.id, "language": None}, {"$set": {"language": track.language}}
+                )
             return False
         return True
 

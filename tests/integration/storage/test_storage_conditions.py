@@ -142,3 +142,14 @@ async def test_a_database_that_is_away_is_told_apart() -> None:
         await away.rooms.get("RM_x")
     assert caught.value.retryable
     away.close()
+
+
+async def test_a_known_track_learns_only_what_it_lacked(stores: Stores, room_sid: str) -> None:
+    sid = f"TR_{uuid.uuid4().hex[:8]}"
+    assert await stores.tracks.publish(Track(id=sid, room_sid=room_sid, identity="ann"))
+    named = Track(id=sid, room_sid=room_sid, identity="ann", name="Ann", language="ko")
+    assert not await stores.tracks.publish(named)
+    other = Track(id=sid, room_sid=room_sid, identity="ann", name="Anna", language="en")
+    assert not await stores.tracks.publish(other)
+    track = await stores.tracks.get(sid)
+    assert (track.name, track.language) == ("Ann", "ko")

@@ -97,7 +97,9 @@ async def test_nothing_is_missed_whenever_a_room_is_registered(
             if len(published) < len(people):
                 return False
             room = await stores.rooms.get(live.sid)
-            return sorted(room.pending_tracks) == sorted(published)
+            # A track's document is written after its link.
+            stored = await stores.tracks.get_many(published)
+            return sorted(room.pending_tracks) == sorted(published) == sorted(t.id for t in stored)
 
         await until(all_taken)
         tracks = await stores.tracks.get_many(published)
