@@ -14,6 +14,7 @@ from parley.settings import Settings
 from parley_cli.commands.printing import console
 from parley_cli.commands.stack import print_event
 from parley_cli.connection import running_stack, settings_of
+from parley_cli.demo.rehearsal import rehearse
 from parley_cli.demo.run import run_demo
 from parley_cli.demo.stages import StageError, Stages
 from parley_cli.stack.stack import Stack
@@ -66,8 +67,10 @@ async def _until_interrupted(folder: Path, voices: Voices, room: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
+        with stages.timed("voices"):
+            stays = await rehearse(voices.value, console())
         async with _a_stack(folder, stages, own) as settings:
-            await run_demo(settings, folder, voices.value, room, console(), stages)
+            await run_demo(settings, folder, stays, room, console(), stages)
     except asyncio.CancelledError:
         if not asked:
             raise

@@ -58,9 +58,13 @@ async def evaluate(
 
 def cited_segments(content: SummaryContent) -> set[str]:
     """The ids of all segments that a summary cites."""
-    statements = [*content.topics, *content.decisions, *content.open_questions]
-    actions = [a for entry in content.action_items for a in entry.participant_actions]
-    return {cited for item in [*statements, *actions] for cited in item.segment_ids}
+    citing = [
+        *(topic.segment_ids for topic in content.topics),
+        *(statement.segment_ids for statement in content.decisions),
+        *(statement.segment_ids for statement in content.open_questions),
+        *(a.segment_ids for entry in content.action_items for a in entry.participant_actions),
+    ]
+    return {segment_id for ids in citing for segment_id in ids}
 
 
 def _error_rate(outcome: Outcome, segments: Iterable[dict[str, Any]]) -> float:

@@ -4,7 +4,6 @@ Scripted words are aligned with what was recognised, in order, so that a repeate
 where it was said. A word that was not recognised has no latency; it counts in the error rate.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,8 +11,7 @@ import jiwer
 
 from parley_cli.demo.listener import Caption
 from parley_cli.demo.participant import SpokenLine, SpokenWord
-
-_NOT_SPOKEN = re.compile(r"[^\w' ]+")
+from parley_cli.demo.wer import normalise
 
 
 @dataclass
@@ -58,8 +56,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def words_of(text: str) -> list[str]:
-    """A text's words as they are compared: lower case, without punctuation."""
-    return _NOT_SPOKEN.sub(" ", text.lower()).split()
+    """A text's words as they are compared: lower case, numbers spelt, without punctuation."""
+    return normalise(text).split()
 
 
 def _measure_track(
