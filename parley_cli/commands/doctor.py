@@ -15,6 +15,7 @@ from parley_cli.commands.printing import AsJson, console, new_table, print_json
 from parley_cli.stack import lifecycle
 from parley_cli.stack.lifecycle import StackStatus
 from parley_cli.stack.servers import SERVERS, find
+from parley_cli.stack.tools import check_tools
 
 Verdict = Literal["ok", "missing", "broken", "note"]
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -40,7 +41,7 @@ def doctor(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     settings = Settings()
     folder = (state_dir or settings.state_dir).expanduser()
     status = lifecycle.status(folder)
-    findings = [*_servers(), *_models(settings), *_disk(folder), *_stack(status, folder)]
+    findings = [*_tools(), *_servers(), *_models(settings), *_disk(folder), *_stack(status, folder)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -52,6 +53,12 @@ def doctor(state_dir: StateDir = None, as_json: AsJson = False) -> None:
         console().print(table)
     if any(finding.verdict in ("missing", "broken") for finding in findings):
         raise typer.Exit(1)
+
+
+def _tools() -> Iterator[Finding]:
+    for check in check_tools():
+        found, _, what_to_do = check.sentence.partition(": ")
+        yield Finding(check.name, "ok" if check.ok else "missing", found, what_to_do)
 
 
 def _servers() -> Iterator[Finding]:

@@ -23,6 +23,7 @@ def api(plan: StackPlan) -> Part:
         url=plan.http("api"),
         probe=http_ok(f"{plan.http('api')}/healthz"),
         needs=("mongo", "minio", "livekit"),
+        ready_within_s=60.0,
         stop_signals=((signal.SIGTERM, 5.0),),
     )
 
@@ -48,7 +49,7 @@ def fleet(plan: StackPlan) -> Part:
         environment=plan.environment(),
         url=plan.http("fleet"),
         probe=http_ok(f"{plan.http('fleet')}/healthz"),
-        needs=("mongo", "minio", "livekit", "api"),
+        needs=("mongo", "minio", "livekit"),
         ready_within_s=60.0,
         stop_signals=((signal.SIGTERM, 20.0),),  # it uploads open recordings
     )
