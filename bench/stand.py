@@ -1,0 +1,287 @@
+"""The test stand: real servers and one agent process, each on the cores it is given."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from bench.speech_load import ScriptedSpeaker
+from parley.blobs import BlobStore
+from parley.clock import wall_clock_ms
+from parley.domain.room import RoomOptions
+from parley.livekit_api import LiveKit, LiveRoom
+from parley.settings import Settings
+from parley.storage import Stores
+from parley_cli.stack.build import ensure
+from parley_cli.stack.servers import server
+from parley_cli.stack.stack import Stack
+
+_READY_S = 90.0
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which cores do what; on a machine with two or more the agent has one to itself."""
+
+    agent: list[int]
+    others: list[int]
+
+    @classmethod
+    def of_this_machine(cls) -> "Cores":
+        """The last core for the agent, the rest for everything else."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls([cores[-1]], cores[:-1] or cores)
+
+
+@dataclass
+class Usage:
+    """What the agent used between two moments."""
+
+    cpu_s: float
+    wall_s: float
+    rss_mb: float
+
+    @property
+    def cpu_pct(self) -> float:
+        """Percent of one core."""
+        return 100 * self.cpu_s / self.wall_s if self.wall_s else 0.0
+
+
+@dataclass
+class Agent:
+    """`python -m agent_fleet` under measurement."""
+
+    settings: Settings
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    _marks: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def _times(self) -> float:
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
+
+    def mark(self) -> None:
+        """Usage counts from here."""
+        self._marks = {"cpu": self._times, "wall": time.monotonic()}
+
+    def usage(self) -> Usage:
+        """Usage since `mark`."""
+        return Usage(
+            cpu_s=self._times - self._marks["cpu"],
+            wall_s=time.monotonic() - self._marks["wall"],
+            rss_mb=psutil.Process(self.process.pid).memory_info().rss / 1e6,
+        )
+
+    async def pipelines(self) -> list[dict[str, Any]]:
+        """What the agent says of its pipelines."""
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(f"{self.settings.fleet_url}/pipelines", timeout=10)
+            found: list[dict[str, Any]] = answer.json()["pipelines"]
+            return found
+
+
+class Stand:
+    """Servers, kept running while agents come and go; `stand()` makes one."""
+
+    def __init__(self, stack: Stack, folder: Path, cores: Cores) -> None:
+        """Use these running servers."""
+        self._stack = stack
+        self._folder = folder
+        self.cores = cores
+        self.settings = Settings.model_validate(
+            {n.removeprefix("PARLEY_").lower(): v for n, v in stack.environment.items()}
+        )
+
+    @asynccontextmanager
+    async def agent(self, **changes: str) -> AsyncIterator[Agent]:
+        """An agent process with some settings changed, e.g. `frame_ms="10"`."""
+        number = time.time_ns()
+        folder = self._folder / f"agent-{number}"
+        folder.mkdir()
+        port = _free_port()
+        name = f"bench-{number}"
+        own = {
+            "PARLEY_STATE_DIR": str(folder),
+            "PARLEY_FLEET_URL": f"http://127.0.0.1:{port}",
+            "PARLEY_API_URL": "http://127.0.0.1:9",  # nobody: rooms are registered here
+            "PARLEY_AGENT_NAME": name,
+            "PARLEY_MAX_SPEAKERS": "100",
+        }
+        own |= {f"PARLEY_{key.upper()}": value for key, value in changes.items()}
+        log = folder / "agent.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: ASYNC220 - a fork, and psutil follows it
+                [sys.executable, "-m", "agent_fleet"],
+                env=dict(os.environ) | self._stack.environment | own,
+                stdout=output,
+                stderr=output,
+                preexec_fn=lambda: os.sched_setaffinity(0, self.cores.agent),
+            )
+        settings = self.settings.model_copy(
+            update={"fleet_url": own["PARLEY_FLEET_URL"], "agent_name": name, "state_dir": folder}
+        )
+        agent = Agent(settings, process, log)
+        try:
+            await self._ready(agent)
+            yield agent
+        finally:
+            process.terminate()
+            try:
+                await asyncio.to_thread(process.wait, 60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+
+    @asynccontextmanager
+    async def room(self, agent: Agent) -> AsyncIterator[LiveRoom]:
+        """A registered room with the agent in it."""
+        stores = Stores.from_settings(agent.settings)
+        async with LiveKit.from_settings(agent.settings) as livekit:
+            room = await livekit.create_room(f"bench-{time.time_ns()}")
+            await stores.rooms.register(room.sid, room.name, RoomOptions(), wall_clock_ms())
+            await livekit.dispatch_agent(room.name, agent.settings.agent_name)
+            deadline = time.monotonic() + _READY_S
+            while not any(p.agent for p in await livekit.list_participants(room.name)):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the agent did not come")
+                await asyncio.sleep(0.05)
+            try:
+                yield room
+            finally:
+                await livekit.delete_room(room.name)
+                stores.close()
+
+    def listener_token(self, room: LiveRoom) -> str:
+        """A token of somebody who only listens."""
+        return LiveKit.from_settings(self.settings).join_token(room.name, "listener")
+
+    async def _ready(self, agent: Agent) -> None:
+        deadline = time.monotonic() + _READY_S
+        async with httpx.AsyncClient() as http:
+            while True:
+                try:
+                    answer = await http.get(f"{agent.settings.fleet_url}/healthz")
+                    if answer.status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    pass
+                if agent.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(agent.log.read_text()[-2000:])
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def stand() -> AsyncIterator[Stand]:
+    """Servers in a scratch folder, on the cores that are not the agent's."""
+    cores = Cores.of_this_machine()
+    os.sched_setaffinity(0, cores.others)
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
+        stack = Stack(Path(folder) / "stack", parts=["livekit", "mongo", "minio"])
+        async with stack:
+            made = Stand(stack, Path(folder), cores)
+            await BlobStore.from_settings(made.settings).create_bucket()
+            yield made
+
+
+class Publisher:
+    """The Go program that puts speakers into a room without costing what Python would."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Follow this process."""
+        self._process = process
+        self.started: dict[str, tuple[int, str]] = {}
+        """When each identity's file began (ms since the epoch), and its track."""
+        self.failed: list[str] = []
+        self._changed = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    async def all_started(self, count: int, limit_s: float = 60) -> None:
+        """Wait until so many speak."""
+        async with asyncio.timeout(limit_s):
+            while len(self.started) < count:
+                if self.failed:
+                    raise RuntimeError(f"a participant failed: {self.failed[0]}")
+                await self._changed.wait()
+                self._changed.clear()
+
+    async def stop(self) -> None:
+        """Make everybody leave."""
+        if self._process.returncode is None:
+            self._process.terminate()
+        await self._process.wait()
+        await self._reading
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            event = json.loads(line)
+            if event["event"] == "started":
+                self.started[event["identity"]] = (event["at_ms"], event["track_sid"])
+            elif event["event"] == "failed":
+                self.failed.append(event.get("error", "unknown"))
+            self._changed.set()
+
+
+@asynccontextmanager
+async def publishing(
+    settings: Settings, room: LiveRoom, people: Sequence[ScriptedSpeaker], silent: int = 0
+) -> AsyncIterator[Publisher]:
+    """Everybody speaks in the room, from one common start.
+
+    Args:
+        settings: of the servers.
+        room: where.
+        people: who, as `speaker-000` and so on.
+        silent: how many of them are muted from start to end.
+    """
+    program = ensure(server("publisher"))
+    plan = {
+        "url": settings.livekit_url,
+        "api_key": settings.livekit_api_key,
+        "api_secret": settings.livekit_api_secret.get_secret_value(),
+        "room": room.name,
+        "participants": [
+            {
+                "identity": f"speaker-{number:03}",
+                "name": f"Speaker {number}",
+                "file": str(person.file),
+                "mutes": [[0, int(person.seconds * 1000)]] if number < silent else [],
+            }
+            for number, person in enumerate(people)
+        ],
+    }
+    process = await asyncio.create_subprocess_exec(
+        str(program.path),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(plan).encode())
+    process.stdin.close()
+    publisher = Publisher(process)
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
