@@ -1,0 +1,81 @@
+"""Puts a deployable's files into a folder: locked packages without ballast, and our own sources."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from infra.package.parts import Part
+
+ROOT = Path(__file__).resolve().parents[2]
+UV = ROOT / ".tools" / "bin" / "uv"
+LAMBDA_CLIENT = ROOT / "requirements" / "lambda.txt"
+
+# Amazon Linux 2023 and Debian 12 both run what is built for glibc 2.28.
+PLATFORM = "x86_64-manylinux_2_28"
+# Pure Python that its authors publish as source only.
+SOURCE_ONLY = ("breadability", "docopt")
+
+# botocore describes every AWS service; these are the ones that we call.
+SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
+# Never imported at run time, or different at every install.
+BALLAST = ("__pycache__", "*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "py.typed", "tests")
+BALLAST_INFO = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+
+
+def assemble(part: Part, folder: Path, python: str) -> None:
+    """Fill a folder with all that a part runs with; what was in it is deleted.
+
+    Args:
+        part: the deployable.
+        folder: where to.
+        python: version of the Python that will run it, as `3.13`; it need not be on this machine.
+
+    Raises:
+        subprocess.CalledProcessError: a package could not be installed; uv has said why.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _install(ROOT / "requirements" / "deploy" / f"{part.lock}.txt", folder, python)
+    if part.lambda_client:
+        _install(LAMBDA_CLIENT, folder, python)
+    _prune(folder)
+    for source in part.sources:
+        _copy(source, folder)
+    if part.kind == "image":
+        about = {"entry": part.entry, "python": python}
+        (folder / "image.json").write_text(json.dumps(about) + "\n")
+
+
+def _install(requirements: Path, folder: Path, python: str) -> None:
+    command = [UV, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--target", folder, "--python-version", python, "--python-platform", PLATFORM]
+    command += ["--only-binary", ":all:"]
+    for name in SOURCE_ONLY:
+        command += ["--no-binary", name]
+    subprocess.run([*command, "--requirements", requirements], check=True)
+
+
+def _prune(folder: Path) -> None:
+    shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts name this machine's interpreter
+    for pattern in BALLAST:
+        for path in folder.rglob(pattern):
+            _delete(path)
+    for info in folder.glob("*.dist-info"):
+        for name in BALLAST_INFO:
+            (info / name).unlink(missing_ok=True)
+    for service in folder.glob("botocore/data/*"):
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _copy(source: str, folder: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
+    shutil.copytree(ROOT / source, folder / source, dirs_exist_ok=True, ignore=ignore)
