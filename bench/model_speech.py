@@ -1,4 +1,4 @@
-"""The speech that `bench.model` plays: held-out sentences in held-out voices, made once and kept."""
+"""The speech that `bench.model` plays: sentences and voices never trained on, made once."""
 
 import hashlib
 import random
@@ -15,7 +15,9 @@ from parley import models
 from parley.audio.ogg import decode, encode_opus
 from parley.audio.resample import resample, to_float32, to_int16
 from parley.settings import load_settings
-from parley.voice.engine import SAMPLE_RATE as VOICE_RATE
+from parley.voice.engine import SAMPLE_RATE as VOICE_RATE, Voice
+from parley.voice.espeak import Espeak
+from parley.voice.kokoro_onnx import KokoroOnnx
 
 RATE = 16_000
 TEXT = Path(__file__).resolve().parent.parent / "models" / "mini-en" / "text"
@@ -111,25 +113,17 @@ def _spoken(engine: str, voice: str, text: str) -> Samples:
 
 
 def _kokoro(voice: str, text: str) -> Samples:
-    engine = _kokoro_engine()
-    chosen = next(v for v in engine.voices() if v.name == voice)
-    ending = "." if text[-1].isalpha() else ""
-    sound = engine.render(text + ending, chosen, 1.0)
+    sound = _kokoro_engine().render(text + ".", Voice(voice, "en"), 1.0)
     return to_int16(resample(sound, VOICE_RATE, RATE))
 
 
 def _espeak(voice: str, text: str) -> Samples:
-    from parley.voice.espeak import Espeak
-
-    engine = Espeak()
-    chosen = next(v for v in engine.voices() if v.name == voice)
-    return to_int16(resample(engine.render(text, chosen, 1.0), VOICE_RATE, RATE))
+    sound = Espeak().render(text, Voice(voice, "en"), 1.0)
+    return to_int16(resample(sound, VOICE_RATE, RATE))
 
 
 @cache
-def _kokoro_engine():
-    from parley.voice.kokoro_onnx import KokoroOnnx
-
+def _kokoro_engine() -> KokoroOnnx:
     return KokoroOnnx(models.ensure("kokoro"))
 
 

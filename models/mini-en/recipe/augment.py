@@ -23,9 +23,7 @@ class Chances:
     opus: float = 0.25
 
 
-def disturb(
-    rng: np.random.Generator, speech: Samples, others: list[Samples], chances: Chances
-) -> Samples:
+def disturb(rng: np.random.Generator, speech: Samples, others: list[Samples], chances: Chances) -> Samples:
     """One disturbed copy of `speech`.
 
     Args:
@@ -80,9 +78,7 @@ def noise(rng: np.random.Generator, length: int, voices: list[Samples]) -> Sampl
     elif kind < 0.7:
         clicks = np.zeros(length)
         for at in rng.integers(0, length, max(1, length // 3000)):
-            clicks[at : at + 200] += (rng.standard_normal(200) * np.exp(-np.arange(200) / 40))[
-                : length - at
-            ]
+            clicks[at : at + 200] += (rng.standard_normal(200) * np.exp(-np.arange(200) / 40))[: length - at]
         x = 0.05 * x + clicks
     elif kind < 0.85 and voices:
         picked = [voices[i] for i in rng.integers(len(voices), size=5)]

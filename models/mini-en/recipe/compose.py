@@ -56,9 +56,7 @@ def shard(engine: str, number: int) -> list[Prompt]:
     prompts = []
     for i in range(SHARD):
         text = _text(rng, engine, number * SHARD + i)
-        prompts.append(
-            Prompt(text, voice(rng), round(rng.uniform(0.8, 1.35), 2), rng.randint(20, 80))
-        )
+        prompts.append(Prompt(text, voice(rng), round(rng.uniform(0.8, 1.35), 2), rng.randint(20, 80)))
     return prompts
 
 

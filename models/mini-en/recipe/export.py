@@ -1,4 +1,4 @@
-"""Write a trained network as Kaldi's `am/final.mdl`, with the `conf` beside it: `python -m recipe.export RUN MODEL_DIR`.
+"""Write a trained network as Kaldi's `am/final.mdl`, with the `conf` beside it: `python -m recipe.export RUN [DIR]`.
 
 The same checkpoint gives the same bytes. Normalisations fold into the affine weights, which are stored in Kaldi's
 8-bit compressed matrix format.
@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recipe import network
-from recipe.features import DIMENSION, MFCC_CONF
+from recipe.layers import DIMENSION, FIRST_SUM, LAYERS, MFCC_CONF, context
 from recipe.phones import OUTPUTS
 from recipe.places import MODEL
 from recipe.topology import kaldi_phones
@@ -104,7 +103,7 @@ def acoustic_model(params: dict, stats: dict) -> bytes:
         _affine(out, affine, weight, bias)
         _activation(out, activation, len(bias), last=activation.endswith("softmax"))
     out.token("</Nnet3>")
-    left, right = network.context()
+    left, right = context()
     for name, value in (("<LeftContext>", left), ("<RightContext>", right)):
         out.token(name)
         out.integer(value)
@@ -116,7 +115,7 @@ def acoustic_model(params: dict, stats: dict) -> bytes:
 def fold(params: dict, stats: dict) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Weight (outputs x inputs) and bias of each layer, with everything linear folded in."""
     folded = []
-    for i in range(len(network.LAYERS)):
+    for i in range(len(LAYERS)):
         weight = np.asarray(params[f"{i}.weight"], np.float64)
         gain = np.asarray(params[f"{i}.gain"], np.float64)
         scale = gain / np.sqrt(np.asarray(stats[f"{i}.var"], np.float64) + 1e-5)
@@ -166,11 +165,11 @@ def _transition_model(out: KaldiWriter) -> None:
 def _config(layers: list) -> tuple[list[str], list[tuple[str, str]]]:
     lines, names = [f"input-node name=input dim={DIMENSION}"], []
     below, step = "input", 1
-    for i, layer in enumerate(network.LAYERS):
+    for i, layer in enumerate(LAYERS):
         # The offsets count input frames, and the layers above the stride go by three of them.
         points = [below if o == 0 else f"Offset({below}, {o * step})" for o in layer.offsets]
         lines.append(f"component-node name=l{i}.affine component=l{i}.affine input=Append({', '.join(points)})")
-        summed = f"Sum(l{i}.affine, {below})" if i >= network.FIRST_SUM else f"l{i}.affine"
+        summed = f"Sum(l{i}.affine, {below})" if i >= FIRST_SUM else f"l{i}.affine"
         lines.append(f"component-node name=l{i}.relu component=l{i}.relu input={summed}")
         names.append((f"l{i}.affine", f"l{i}.relu"))
         below, step = f"l{i}.relu", step * layer.stride
@@ -212,9 +211,7 @@ def write(
         (target / folder).mkdir(parents=True, exist_ok=True)
     (target / "am" / "final.mdl").write_bytes(acoustic_model(params, stats))
     (target / "conf" / "mfcc.conf").write_text(MFCC_CONF)
-    conf = MODEL_CONF.format(
-        acoustic_scale=acoustic_scale, beam=beam, lattice_beam=lattice_beam, max_active=max_active
-    )
+    conf = MODEL_CONF.format(acoustic_scale=acoustic_scale, beam=beam, lattice_beam=lattice_beam, max_active=max_active)
     (target / "conf" / "model.conf").write_text(conf)
 
 

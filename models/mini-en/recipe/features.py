@@ -1,6 +1,6 @@
 """Augmented features and labels of every shard: `python -m recipe.features COPIES`, resumable, cached.
 
-MFCCs as `model/conf/mfcc.conf` asks of the recogniser: 40 coefficients, 100 frames a second.
+MFCCs as `layers.MFCC_CONF` asks of the recogniser.
 """
 
 import argparse
@@ -13,16 +13,11 @@ from numpy.typing import NDArray
 
 from recipe import shards
 from recipe.augment import RATE, Chances, Samples, disturb, without_speech
+from recipe.layers import DIMENSION
 from recipe.phones import NUMBER, from_engine
 from recipe.places import CACHE, SEED
 
 ENGINES = ("kokoro", "espeak", "flite")
-MFCC_CONF = (
-    "--use-energy=false\n--num-mel-bins=40\n--num-ceps=40\n--low-freq=20\n--high-freq=-400\n"
-    "--dither=0\n--sample-frequency=16000\n"
-)
-DIMENSION = 40
-FRAMES_PER_SECOND = 100
 
 
 def mfcc(samples: Samples) -> NDArray[np.float32]:

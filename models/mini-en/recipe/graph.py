@@ -1,22 +1,18 @@
-"""The decoding graph (HCLG) of a vocabulary: `python -m recipe.graph MODEL_DIR [--words FILE]`.
+"""The decoding graph (HCLG): from pronunciations and a word bigram to one FST.
 
 Built in the shape that Kaldi's composition and minimisation would give, but small: each pronunciation is one chain
 of states, entered from a history by a pair's arc, or from the shared prefix tree of all words by the unigram. After a
 word comes the state of its history, with optional silence. An `[unk]` loop of phone pairs catches the rest.
 """
 
-import argparse
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
-from recipe import lexicon, ngram
+from recipe.backoff import END, START, Model
 from recipe.fst import Graph
-from recipe.phones import PHONES
-from recipe.places import MODEL
-from recipe.topology import BY_NAME, SILENCE, enter, in_word, kaldi_phones, stay
-from recipe.vocabulary import vocabulary
+from recipe.phones import PHONES, Forms
+from recipe.topology import BY_NAME, SILENCE, enter, in_word, stay
 
 UNKNOWN = "[unk]"
 
@@ -61,7 +57,7 @@ class _Chain:
 class Builder:
     """Builds one graph."""
 
-    def __init__(self, forms: dict[str, lexicon.Forms], model: ngram.Model, scales: Scales) -> None:
+    def __init__(self, forms: dict[str, Forms], model: Model, scales: Scales) -> None:
         """Prepare to build for the words of `forms`."""
         self.graph = Graph()
         self.words = sorted(forms)
@@ -73,14 +69,14 @@ class Builder:
     def build(self) -> Graph:
         """The whole graph."""
         chains: dict[str, list[_Chain]] = {}
-        histories = {ngram.START: self._start}
+        histories = {START: self._start}
         for word in self.words:
             histories[word] = self.graph.state(0.0)
             chains[word] = self._chains(word, histories[word])
         for history, state in histories.items():
             self._pause(state)
             for word, cost in self._model.pairs.get(history, {}).items():
-                if word != ngram.END:
+                if word != END:
                     for chain in chains[word]:
                         self._enter(state, chain, cost)
             self._arc(state, self._root, 0, 0, self._language(self._model.backoff.get(history, 0.0)))
@@ -123,9 +119,7 @@ class Builder:
 
     def _tree(self, chains: list[_Chain]) -> None:
         """The shared prefixes of all words, each joining its own chain where no other word goes along."""
-        costs = [
-            self._language(self._model.unigram[c.word]) + self._scales.word + c.cost for c in chains
-        ]
+        costs = [self._language(self._model.unigram[c.word]) + self._scales.word + c.cost for c in chains]
         self._branch(self._root, list(zip(costs, chains, strict=True)), 0, 0.0)
 
     def _branch(self, node: int, group: list[tuple[float, _Chain]], depth: int, paid: float) -> None:
@@ -174,18 +168,14 @@ class Builder:
                 for following in "IE":
                     ended = pairs.get((second, "#"), 6.0) if following == "E" else 0.0
                     label = enter(BY_NAME[f"{second}_{following}"])
-                    self._arc(
-                        source, inner[second, following], label, 0, total + factor * ended
-                    )
+                    self._arc(source, inner[second, following], label, 0, total + factor * ended)
         for phone in PHONES:
             self._arc(inner[phone, "E"], history, 0, 0, 0.0)
 
 
-def phone_pairs(forms: dict[str, lexicon.Forms]) -> dict[tuple[str, str], float]:
+def phone_pairs(forms: dict[str, Forms]) -> dict[tuple[str, str], float]:
     """Costs of each phone after another inside words; `#` is the edge of a word."""
-    counts: dict[str, dict[str, float]] = {
-        first: {second: 0.2 for second in (*PHONES, "#")} for first in (*PHONES, "#")
-    }
+    counts: dict[str, dict[str, float]] = {first: dict.fromkeys((*PHONES, "#"), 0.2) for first in (*PHONES, "#")}
     for word_forms in forms.values():
         for form in word_forms:
             for first, second in zip(("#", *form), (*form, "#"), strict=True):
@@ -198,40 +188,3 @@ def phone_pairs(forms: dict[str, lexicon.Forms]) -> dict[tuple[str, str], float]
         for second, n in nexts.items():
             costs[first, second] = -math.log(n / (inner if second != "#" else inner + n))
     return costs
-
-
-def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int = 80000) -> None:  # noqa: B008
-    """Write the `graph` folder of a model for a vocabulary."""
-    known = lexicon.read()
-    missing = [word for word in words if word not in known]
-    forms = {word: known[word] for word in words if word in known}
-    forms |= lexicon.pronounce(missing) if missing else {}
-    builder = Builder(forms, ngram.estimate(sorted(forms), pairs), scales)
-    folder = target / "graph"
-    (folder / "phones").mkdir(parents=True, exist_ok=True)
-    builder.build().write(folder / "HCLG.fst")
-    names = ["<eps>", *builder.words, UNKNOWN]
-    (folder / "words.txt").write_text("".join(f"{w} {i}\n" for i, w in enumerate(names)))
-    phones = kaldi_phones()
-    (folder / "phones" / "word_boundary.int").write_text(
-        "".join(f"{p.number} {p.place}\n" for p in phones)
-    )
-    (folder / "phones.txt").write_text(
-        "<eps> 0\n" + "".join(f"{p.name} {p.number}\n" for p in phones)
-    )
-    states, arcs = builder.graph.size
-    print(f"{len(words)} words, {states} states, {arcs} arcs")
-
-
-def main() -> None:
-    """Write the graph of the built-in vocabulary, or of a list of words."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", default=MODEL)
-    parser.add_argument("--words", type=Path, help="one lower-case word a line")
-    args = parser.parse_args()
-    words = sorted(set(args.words.read_text().split())) if args.words else list(vocabulary())
-    write(args.model, words)
-
-
-if __name__ == "__main__":
-    main()

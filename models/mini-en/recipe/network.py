@@ -4,51 +4,14 @@ Each layer looks at three points of the layer below; layers of equal width add t
 `export` writes all of it with plain affine layers and sums, so the recogniser needs nothing special.
 """
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 
-from recipe.features import DIMENSION
+from recipe.layers import DIMENSION, FIRST_SUM, LAYERS
 from recipe.phones import OUTPUTS
 
 Array = jax.Array
 Tree = dict[str, Array]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: where it looks (in frames of its input) and how many input frames a step."""
-
-    offsets: tuple[int, int, int]
-    stride: int = 1
-
-
-LAYERS = (
-    Layer((-1, 0, 1)),
-    Layer((-1, 0, 1), stride=3),
-    Layer((-1, 0, 1)),
-    Layer((-1, 0, 1)),
-    Layer((-2, 0, 1)),
-    Layer((-2, 0, 1)),
-    Layer((-2, 0, 1)),
-    Layer((-3, 0, 0)),
-)
-"""After the stride one step is 30 ms, so the last layers reach far back and little ahead."""
-
-FIRST_SUM = 2
-"""From this layer on, a layer's middle input is added to what it computes."""
-
-
-def context() -> tuple[int, int]:
-    """Feature frames needed before and after a frame that is classified."""
-    left = right = 0
-    step = 1
-    for layer in LAYERS:
-        left -= layer.offsets[0] * step
-        right += layer.offsets[2] * step
-        step *= layer.stride
-    return left, right
 
 
 def initial(key: Array, width: int) -> tuple[Tree, Tree]:
@@ -97,9 +60,7 @@ def forward(params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tr
     return jax.nn.log_softmax(x @ params["out.weight"] + params["out.bias"]), seen
 
 
-def loss(
-    log_probs: Array, labels: Array, label_counts: Array, steps: Array
-) -> Array:
+def loss(log_probs: Array, labels: Array, label_counts: Array, steps: Array) -> Array:
     """Selfless CTC: each phone takes exactly one step, blanks fill the rest.
 
     The topology is `selfless-CTC` of Laptev, Majumdar and Ginsburg, CTC Variations Through New WFST Topologies

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import wordfreq
 
 from recipe import bigrams, grammar
+from recipe.backoff import END, START, Model
 from recipe.places import SEED
-
-START, END = "<s>", "</s>"
 
 Counts = dict[str, Counter]
 
@@ -38,29 +37,7 @@ class Weights:
     own_unigram: float = 0.3
 
 
-@dataclass(frozen=True)
-class Model:
-    """A back-off bigram model; costs are natural logs.
-
-    Attributes:
-        unigram: Cost of each word (and of the end) without history.
-        pairs: Cost of the kept followers of each history.
-        backoff: Cost of leaving a history for the unigram.
-    """
-
-    unigram: dict[str, float]
-    pairs: dict[str, dict[str, float]]
-    backoff: dict[str, float]
-
-    def cost(self, history: str, word: str) -> float:
-        """The cost of `word` after `history`."""
-        kept = self.pairs.get(history, {})
-        if word in kept:
-            return kept[word]
-        return self.backoff.get(history, 0.0) + self.unigram[word]
-
-
-def estimate(words: list[str], keep: int, weights: Weights = Weights()) -> Model:  # noqa: B008
+def estimate(words: list[str], keep: int, weights: Weights = Weights()) -> Model:
     """The model over `words`, with at most `keep` pairs."""
     known = set(words)
     counts, own = _counts(known, weights)
@@ -73,8 +50,7 @@ def estimate(words: list[str], keep: int, weights: Weights = Weights()) -> Model
         spare = weights.smoothing * len(followers)
         leave[history] = spare / (total + spare)
         full[history] = {
-            word: count / (total + spare) + leave[history] * unigram[word]
-            for word, count in sorted(followers.items())
+            word: count / (total + spare) + leave[history] * unigram[word] for word, count in sorted(followers.items())
         }
         share = 1.0 if history == START else unigram[history]
         for word, p in full[history].items():
@@ -84,8 +60,7 @@ def estimate(words: list[str], keep: int, weights: Weights = Weights()) -> Model
     for _, history, word in sorted(gains, reverse=True)[:keep]:
         kept[history][word] = full[history][word]
     backoff = {
-        history: -math.log((1 - sum(ps.values())) / (1 - sum(unigram[w] for w in ps)))
-        for history, ps in kept.items()
+        history: -math.log((1 - sum(ps.values())) / (1 - sum(unigram[w] for w in ps))) for history, ps in kept.items()
     }
     return Model(
         {w: -math.log(p) for w, p in unigram.items()},
@@ -119,7 +94,7 @@ def _counts(known: set[str], weights: Weights) -> tuple[Counts, Counter]:
     tokens = sum(len(s) + 1 for s in spoken)
     for sentences, weight in ((spoken, weights.grammar / tokens), (written, weights.scripts)):
         for sentence in sentences:
-            own.update({word: weight for word in set(sentence)})
+            own.update(dict.fromkeys(set(sentence), weight))
             for first, second in zip([START, *sentence], [*sentence, END], strict=True):
                 if second in known or second == END:
                     counts[first][second] += weight
@@ -134,9 +109,7 @@ def _counts(known: set[str], weights: Weights) -> tuple[Counts, Counter]:
 def _unigram(words: list[str], own: Counter, share: float) -> dict[str, float]:
     common = {word: max(wordfreq.word_frequency(word, "en"), 1e-7) for word in words}
     scale, own_scale = sum(common.values()), sum(own[word] for word in words)
-    mixed = {
-        word: (1 - share) * common[word] / scale + share * own[word] / own_scale for word in words
-    }
+    mixed = {word: (1 - share) * common[word] / scale + share * own[word] / own_scale for word in words}
     mixed[END] = 0.1
     total = sum(mixed.values())
     return {word: p / total for word, p in mixed.items()}

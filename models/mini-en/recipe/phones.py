@@ -6,12 +6,14 @@ Names follow cmudict, with `ax` for the unstressed schwa. Number 0 is the blank 
 import re
 
 PHONES = (
-    "iy ih eh ae aa ao uh uw ah ax er ey ay oy ow aw "
-    "p b t d k g ch jh f v th dh s z sh zh hh m n ng l r y w"
+    "iy ih eh ae aa ao uh uw ah ax er ey ay oy ow aw p b t d k g ch jh f v th dh s z sh zh hh m n ng l r y w"
 ).split()
 NUMBER = {phone: i + 1 for i, phone in enumerate(PHONES)}
 OUTPUTS = len(PHONES) + 1
 """Network outputs: the blank and the phones."""
+
+Forms = dict[tuple[str, ...], float]
+"""Ways to say one word, each with its cost (natural log, 0 for the likeliest)."""
 
 _IPA = {
     "i": "iy", "ɪ": "ih", "ɛ": "eh", "æ": "ae", "ɑ": "aa", "ɔ": "ao", "ʊ": "uh", "u": "uw", "ʌ": "ah", "ə": "ax",
@@ -23,7 +25,16 @@ _IPA = {
 }  # fmt: skip
 _IPA_TOKENS = sorted(_IPA, key=len, reverse=True)
 _IGNORED = re.compile("[ˈˌːʲ_\u0329\u0303\u200d'-]")
-_FLITE = {"el": "ax l", "em": "ax m", "en": "ax n", "axr": "er", "dx": "t", "nx": "n", "ux": "uw", "ix": "ih"}
+_FLITE = {
+    "el": "ax l",
+    "em": "ax m",
+    "en": "ax n",
+    "axr": "er",
+    "dx": "t",
+    "nx": "n",
+    "ux": "uw",
+    "ix": "ih",
+}
 
 
 def from_ipa(text: str) -> list[str] | None:
@@ -41,9 +52,7 @@ def from_ipa(text: str) -> list[str] | None:
 
 def from_cmudict(names: list[str]) -> list[str]:
     """Phones of one cmudict entry, such as `["AH0", "B", "AW1", "T"]`."""
-    return [
-        "ax" if name == "AH0" else name.rstrip("012").lower() for name in names
-    ]
+    return ["ax" if name == "AH0" else name.rstrip("012").lower() for name in names]
 
 
 def from_flite(text: str) -> list[str] | None:

@@ -37,9 +37,7 @@ def save(engine: str, number: int, utterances: list[Utterance]) -> None:
     """Write a shard; the audio file comes last, so that its presence means the shard is whole."""
     target = path(engine, number)
     target.parent.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {**asdict(u.prompt), "phones": u.phones, "samples": len(u.samples)} for u in utterances
-    ]
+    rows = [{**asdict(u.prompt), "phones": u.phones, "samples": len(u.samples)} for u in utterances]
     _replace(target.with_suffix(".json"), json.dumps(rows, ensure_ascii=False).encode())
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     with partial.open("wb") as out:

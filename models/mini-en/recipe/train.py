@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +21,8 @@ import optax
 from numpy.typing import NDArray
 
 from recipe import network
-from recipe.features import CACHE
-from recipe.places import SEED
+from recipe.layers import context
+from recipe.places import CACHE, SEED
 
 BUCKETS = (200, 330, 500, 800, 1300)
 """Longest example of each batch shape, in frames; longer ones are left out."""
@@ -68,7 +66,7 @@ class Data:
 
     def batch(self, rng: np.random.Generator, high: int, members: NDArray[np.int64]):
         """Padded features, labels, label counts and steps of a batch, with masks for training."""
-        left, right = network.context()
+        left, right = context()
         x = np.zeros((len(members), high + left + right, self.features.shape[1]), np.float32)
         y = np.zeros((len(members), int(high * LABELS_PER_FRAME)), np.int32)
         for row, i in enumerate(members):
@@ -163,9 +161,7 @@ def _objective(params, stats, x, y, counts, steps):
 
 
 def _update(optimiser, params, stats, average, opt_state, x, y, counts, steps):
-    (loss, seen), grads = jax.value_and_grad(_objective, has_aux=True)(
-        params, stats, x, y, counts, steps
-    )
+    (loss, seen), grads = jax.value_and_grad(_objective, has_aux=True)(params, stats, x, y, counts, steps)
     updates, opt_state = optimiser.update(grads, opt_state, params)
     params = optax.apply_updates(params, updates)
     stats = {k: 0.99 * v + 0.01 * seen[k] if k in seen else v for k, v in stats.items()}

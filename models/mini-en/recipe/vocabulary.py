@@ -13,9 +13,7 @@ from recipe.places import TEXT
 COMMON = 6000
 """How many of the most frequent English words are looked at."""
 
-_SHORT = frozenset(
-    "am an as at be by do go he if in is it me my no of oh ok on or so to up us we".split()
-)
+_SHORT = frozenset("am an as at be by do go he if in is it me my no of oh ok on or so to up us we".split())
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
