@@ -44,6 +44,7 @@ class OggOpusWriter:
         )
         self._stream.layout = "mono"
         self._stream.bit_rate = bit_rate
+        self._container.start_encoding()  # the file is made now, or the reason why not is raised
         self._rate = sample_rate
         self._closed = False
         self.samples = 0
