@@ -95,7 +95,7 @@ def test_who_writes_what():
     assert paths("summarize", "s3:PutObject") == {"summaries/*"}
     assert paths("tts", "s3:PutObject") == {"speech/*"}
     assert paths("whisper_job", "s3:GetObject") == {"recordings/*"}
-    assert paths("summarize", "s3:GetObject") == {"timelines/*"}
+    assert paths("summarize", "s3:GetObject") == {"timelines/*", "summaries/*"}
 
 
 def test_only_those_who_erase_rooms_may_delete():
