@@ -97,11 +97,13 @@ class Fleet:
 
     def _transcriber(self, language: str) -> Transcriber:
         settings = self.settings
-        gate = SpeechGate(
-            min_rms=settings.gate_rms,
-            preroll_ms=settings.gate_preroll_ms,
-            hangover_ms=settings.gate_hangover_ms,
-        )
+        gate = None
+        if settings.speech_gate:
+            gate = SpeechGate(
+                min_rms=settings.gate_rms,
+                preroll_ms=settings.gate_preroll_ms,
+                hangover_ms=settings.gate_hangover_ms,
+            )
         return Transcriber(self.languages.model(language).recogniser(SAMPLE_RATE), gate)
 
     def _segment_sink(self, track: SpeakerTrack) -> SegmentSink | None:

@@ -118,12 +118,17 @@ class RoomSession:
             language=language,
         )
         published_ms = self._clock()
-        record = self._options.record == "agent"
+        record = self._options.record == "agent" and fleet.settings.record_audio
         speaker = fleet.speaker(whose, self._captions, published_ms=published_ms, record=record)
         speaker.input.muted = publication.muted
         fleet.manager.add(speaker)
         speaker.start()
-        tap = open_tap(track, speaker.input.receive, frame_ms=fleet.settings.frame_ms)
+        tap = open_tap(
+            track,
+            speaker.input.receive,
+            frame_ms=fleet.settings.frame_ms,
+            routed=fleet.settings.routed_audio,
+        )
         self._taps[sid] = (speaker, tap)
         log.info("speaker joined", room_sid=self._room_sid, track_sid=sid, language=language)
         accepted = await fleet.on_main(lambda: fleet.registrar.publish_track(whose, published_ms))

@@ -96,7 +96,7 @@ def floor_wer(people: Iterable[ScriptedSpeaker]) -> float:
         said.append(json.loads(recogniser.FinalResult())["text"])
         reference.append(" ".join(word.text for word in person.words))
         hypothesis.append(" ".join(part for part in said if part))
-    return float(jiwer.wer(reference, hypothesis))
+    return _error_rate(reference, hypothesis)
 
 
 def _name(number: int) -> str:
@@ -151,8 +151,19 @@ def _wer(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> float:
         if caption.final and caption.track_sid in hypothesis:
             hypothesis[caption.track_sid].append(re.sub(r"\s+", " ", caption.text))
     tracks = list(reference)
-    return float(
-        jiwer.wer(
-            [" ".join(reference[t]) for t in tracks], [" ".join(hypothesis[t]) for t in tracks]
-        )
+    return _error_rate(
+        [" ".join(reference[t]) for t in tracks], [" ".join(hypothesis[t]) for t in tracks]
     )
+
+
+def _error_rate(reference: Sequence[str], hypothesis: Sequence[str]) -> float:
+    """Word errors by words said; those who said nothing count with what was heard of them."""
+    errors = words = 0
+    for said, heard in zip(reference, hypothesis, strict=True):
+        if not said:
+            errors += len(heard.split())
+            continue
+        out = jiwer.process_words(said, heard)
+        errors += out.substitutions + out.deletions + out.insertions
+        words += len(said.split())
+    return errors / words if words else float(errors)

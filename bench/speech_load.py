@@ -19,12 +19,12 @@ from parley.voice.engine import SAMPLE_RATE as VOICE_RATE
 from parley.voice.espeak import Espeak
 from parley_cli.demo.words import Aligner
 
-Load = Literal["meeting", "talking"]
+Load = Literal["meeting", "talking", "silent"]
 RATE = 48_000
 _FORMAT = 3
 """Part of the cache's keys: raise it when what is made changes."""
 
-TALK_SHARE: dict[Load, float] = {"meeting": 0.2, "talking": 1.0}
+TALK_SHARE: dict[Load, float] = {"meeting": 0.2, "talking": 1.0, "silent": 0.0}
 _PAUSE_S = 0.9  # between the sentences of one who only talks
 _LEAD_S = 1.2  # before anybody's first word
 _NOISE_RMS = (20.0, 60.0)
@@ -115,7 +115,8 @@ class _Studio:
         words: list[ScriptedWord] = []
         utterances: list[tuple[int, int]] = []
         voice = self._voices[_VOICES[number % len(_VOICES)]]
-        at = _LEAD_S + float(rng.uniform(0, 1.5 / TALK_SHARE[load]))
+        share = TALK_SHARE[load]
+        at = _LEAD_S + (float(rng.uniform(0, 1.5 / share)) if share else seconds)
         while True:
             sentence = _SENTENCES[int(rng.integers(len(_SENTENCES)))]
             spoken = self._engine.render(sentence, voice, 0.95)
@@ -132,7 +133,6 @@ class _Studio:
                 for w in self._aligner.align(sentence, line, VOICE_RATE)
             ]
             utterances.append((first, len(words)))
-            share = TALK_SHARE[load]
             pause = _PAUSE_S if share == 1 else length * (1 / share - 1)
             at += length + float(rng.uniform(0.7, 1.3)) * pause
         samples = np.clip(audio, -32768, 32767).astype(np.int16)

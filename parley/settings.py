@@ -96,6 +96,13 @@ class Settings(BaseSettings):
     )
     joining: list[tuple[int, int]] = Field(
         default_factory=lambda: [(2, 4), (4, 2)],
+    routed_audio: bool = Field(
+        True, description="Take audio past the SDK's queues, where its version allows that."
+    )
+    record_audio: bool = Field(True, description="Record tracks; off only to measure its cost.")
+    speech_gate: bool = Field(
+        True, description="Keep silence from the recogniser; off only to measure its worth."
+    )
         description="How many waiting frames one recogniser call may take, as JSON "
         "[[speakers up to, frames], ...]; with more speakers than listed it is 1.",
     )

@@ -1,0 +1,86 @@
+"""What one agent process carries on one core: `python -m bench.fleet`.
+
+Real LiveKit, real WebRTC tracks from a Go publisher, room noise instead of digital silence. The
+agent has a core of its own; publisher, servers and the listening client share the others.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.captions import Row, run
+from bench.speech_load import Load
+from bench.stand import Stand, stand
+from bench.table import show
+
+DEFAULT_SPEAKERS = (1, 5, 10, 20, 30, 45, 60)
+
+ABLATIONS: dict[str, dict[str, str]] = {
+    "full": {},
+    "no gate": {"speech_gate": "false"},
+    "10-ms frames": {"frame_ms": "10"},
+    "stock audio streams": {"routed_audio": "false"},
+    "no recording": {"record_audio": "false"},
+}
+"""What is switched off, by setting, one thing at a time."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured."""
+
+    speakers: Sequence[int]
+    loads: Sequence[Load]
+    variants: Sequence[str]
+    seconds: float
+
+
+async def measure(servers: Stand, plan: Plan, as_json: bool) -> list[Row]:
+    """A fresh agent for each variant, and a room for each row."""
+    rows = []
+    for variant in plan.variants:
+        for load in plan.loads:
+            for count in plan.speakers:
+                async with servers.agent(**ABLATIONS[variant]) as agent:
+                    row = await run(servers, agent, count, load, plan.seconds, variant)
+                rows.append(row)
+                if as_json:
+                    show([row], as_json=True)
+                else:
+                    print(f"{variant}, {load}, {count} speakers: done", file=sys.stderr)
+    return rows
+
+
+async def main_async(plan: Plan, as_json: bool) -> list[Row]:
+    """Measure on servers of its own."""
+    async with stand() as servers:
+        return await measure(servers, plan, as_json)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speakers", help="numbers of speakers, with commas")
+    parser.add_argument("--load", choices=["meeting", "talking", "silent"], action="append")
+    parser.add_argument("--ablate", action="store_true", help="switch things off one by one")
+    parser.add_argument("--variant", choices=list(ABLATIONS), action="append")
+    parser.add_argument("--seconds", type=float, default=40.0, help="length of a run")
+    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    wanted = parser.parse_args()
+    counts = wanted.speakers or ("20" if wanted.ablate else ",".join(map(str, DEFAULT_SPEAKERS)))
+    plan = Plan(
+        speakers=[int(part) for part in counts.split(",")],
+        loads=wanted.load or ["meeting", "talking"],
+        variants=wanted.variant or (list(ABLATIONS) if wanted.ablate else ["full"]),
+        seconds=wanted.seconds,
+    )
+    rows = asyncio.run(main_async(plan, wanted.json))
+    if not wanted.json:
+        show(rows, title=f"One agent on one core (machine load {os.getloadavg()[0]:.1f})")
+
+
+if __name__ == "__main__":
+    main()
