@@ -1,4 +1,4 @@
-"""Real servers for tests: `mongo_server`, `minio_server`, `livekit_server`, and clients of them."""
+"""Real servers for tests: `mongo_server`, `minio_server`, `livekit_server`, `full_stack`."""
 
 import asyncio
 import threading
@@ -65,6 +65,13 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def livekit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """LiveKit alone, without webhooks."""
     with running_stack(tmp_path_factory.mktemp("livekit"), ["livekit"]) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def full_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything that `parley up` starts."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
 

@@ -1,5 +1,6 @@
 """What the stores rely on in the embedded database: atomic changes, a bounded file, loopback."""
 
+import os
 import re
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from pymongo import MongoClient, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from parley_cli.stack.servers import Program, find, server
 from parley_cli.stack.stack import Stack
@@ -194,15 +195,45 @@ def test_what_keeps_it_from_starting_is_one_sentence(
         assert "cannot be opened" in ended.stderr
 
 
+def test_a_write_that_does_not_fit_on_the_disk_is_not_acknowledged(
+    jar: Program, tmp_path: Path
+) -> None:
+    file = tmp_path / "test.mv.db"
+    limit = "ulimit -f 1024; exec"  # blocks of 512 or 1024 bytes, by shell
+    with running(jar, file, shell=limit) as (process, uri):
+        written = write_until_refused(uri, 1000)
+        assert process.wait(10) == 3
+        assert process.stderr is not None
+        said = process.stderr.read().strip().splitlines()
+        assert len(said) == 1
+        assert said[0].startswith("The database file cannot be written: ")
+    assert written > 10
+    with running(jar, file) as (_, uri), MongoClient(uri) as client:
+        # The one that was refused may be there; those before it are.
+        assert client["full"]["d"].count_documents({}) in (written, written + 1)
+
+
+def write_until_refused(uri: str, most: int) -> int:
+    """Insert 4 KB documents until one fails; returns how many were acknowledged."""
+    with MongoClient(uri, serverSelectionTimeoutMS=500, retryWrites=False) as client:
+        for number in range(most):
+            try:
+                client["full"]["d"].insert_one({"_id": number, "noise": os.urandom(4096)})
+            except PyMongoError:
+                return number
+    pytest.fail("nothing was refused")
+
+
 class running:
     """The jar as a process of its own: `with running(jar, file) as (process, uri)`."""
 
-    def __init__(self, jar: Program, file: Path) -> None:
-        self.command = ["java", "-Xmx256m", "-jar", str(jar.path), "--file", str(file)]
+    def __init__(self, jar: Program, file: Path, *, shell: str = "exec") -> None:
+        java = ["java", "-Xmx256m", "-jar", str(jar.path), "--file", str(file), "--port", "0"]
+        self.command = ["sh", "-c", f'{shell} "$@"', "sh", *java]
 
     def __enter__(self) -> tuple["subprocess.Popen[str]", str]:
-        command = [*self.command, "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(self.command, stdout=pipe, stderr=pipe, text=True)
         assert self.process.stdout is not None
         ready = self.process.stdout.readline()
         found = re.fullmatch(r"ready (mongodb://127\.0\.0\.1:\d+)\n", ready)
@@ -212,5 +243,6 @@ class running:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
