@@ -43,6 +43,11 @@ def summary_key(room_sid: str) -> str:
     return f"summaries/{_safe(room_sid)}.json"
 
 
+def speech_key(digest: str) -> str:
+    """Where the speech lies that was made of a request with this digest."""
+    return f"speech/{_safe(digest)}.ogg"
+
+
 def parse_recording_key(key: str) -> RecordingName | None:
     """The room and track of a recording's key, or None when it is no recording's."""
     match = _RECORDING.fullmatch(key)

@@ -19,10 +19,9 @@ async def one_ahead(executor: Executor, jobs: Sequence[Job]) -> AsyncIterator[ND
     loop = asyncio.get_running_loop()
     pending = [loop.run_in_executor(executor, job) for job in jobs[:1]]
     try:
-        for following in [*jobs[1:], None]:
+        for position in range(len(jobs)):
             sound = await pending.pop()
-            if following is not None:
-                pending.append(loop.run_in_executor(executor, following))
+            pending = [loop.run_in_executor(executor, job) for job in jobs[position + 1 :][:1]]
             yield sound
     finally:
         for future in pending:

@@ -24,7 +24,7 @@ def choose_voice(voices: Sequence[Voice], wanted: str | None, language: str | No
         for voice in voices:
             if voice.language.lower() == fits or voice.language.lower().split("-")[0] == fits:
                 return voice
-    raise UnknownVoiceError(f"for {language}", (voice.language for voice in voices))
+    raise UnknownVoiceError(language, (voice.language for voice in voices), language=True)
 
 
 def check_request(text: str, speed: float) -> None:

@@ -19,18 +19,19 @@ class SpeechTextError(BadInputError):
 
 
 class UnknownVoiceError(BadInputError):
-    """The engine has no such voice.
+    """The engine has no such voice, or none that speaks the language.
 
     Attributes:
-        voice: the name that was asked for.
+        wanted: the voice or language that was asked for.
         near: names that look like it, the nearest first.
     """
 
     code = "unknown-voice"
 
-    def __init__(self, voice: str, known: Iterable[str]) -> None:
-        """Keep the name and find the near ones among the known."""
-        self.voice = voice
-        self.near = difflib.get_close_matches(voice, list(known), n=4, cutoff=0.4)
+    def __init__(self, wanted: str, known: Iterable[str], *, language: bool = False) -> None:
+        """Keep the name and find the near ones among the known voices (or languages)."""
+        self.wanted = wanted
+        self.near = difflib.get_close_matches(wanted, sorted(set(known)), n=4, cutoff=0.4)
         hint = f" Near ones: {', '.join(self.near)}." if self.near else ""
-        super().__init__(f"There is no voice called {voice}.{hint}")
+        what = f"There is no voice {'for' if language else 'called'} {wanted}."
+        super().__init__(what + hint)

@@ -8,8 +8,8 @@ import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from parley.web.problems import problem
 from parley.telemetry.logs import get_logger
+from parley.web.problems import problem
 
 log = get_logger("api")
 

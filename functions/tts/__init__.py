@@ -1,0 +1,1 @@
+"""Text to speech: a text in, a stored Ogg Opus file out."""

@@ -1,0 +1,73 @@
+"""The committed model is what its manifest says, and holds what the demo needs."""
+
+import pytest
+
+from bench import model_speech
+from recipe import grammar
+from recipe.manifest import MANIFEST, model_files, sha256
+from recipe.places import HELD_OUT_ESPEAK, HELD_OUT_KOKORO, MODEL, TEXT
+from recipe.topology import kaldi_phones
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict:
+    import json
+
+    return json.loads(MANIFEST.read_text())
+
+
+@pytest.fixture(scope="module")
+def words() -> list[str]:
+    lines = (MODEL / "graph" / "words.txt").read_text().splitlines()
+    return [line.split()[0] for line in lines]
+
+
+def test_each_file_has_the_hash_of_the_manifest(manifest: dict) -> None:
+    assert model_files() == manifest["model"]
+
+
+def test_the_texts_are_the_ones_it_was_made_from(manifest: dict) -> None:
+    assert {p.name: sha256(p) for p in TEXT.glob("*.txt")} == manifest["text"]
+
+
+def test_it_is_at_most_8_mb() -> None:
+    assert sum(p.stat().st_size for p in MODEL.rglob("*") if p.is_file()) <= 8_000_000
+
+
+def test_it_knows_every_word_of_the_demo(words: list[str]) -> None:
+    assert set((TEXT / "demo-words.txt").read_text().split()) <= set(words)
+
+
+def test_it_knows_three_thousand_words_and_the_unknown_one(words: list[str]) -> None:
+    assert len(words) - 2 >= 3_000
+    assert words[0] == "<eps>"
+    assert words[-1] == "[unk]"
+
+
+def test_each_phone_has_its_place_in_the_word() -> None:
+    lines = (MODEL / "graph" / "phones" / "word_boundary.int").read_text().splitlines()
+    assert lines == [f"{phone.number} {phone.place}" for phone in kaldi_phones()]
+
+
+def test_held_out_sentences_are_in_no_other_text() -> None:
+    held_out = set(model_speech.sentences("held-out"))
+    assert len(held_out) == 300
+    for name in ("scripts", "development", "demo-sentences"):
+        assert not held_out & set(model_speech.sentences(name))
+
+
+def test_the_bench_speaks_with_the_voices_held_out() -> None:
+    assert model_speech.KOKORO_VOICES == HELD_OUT_KOKORO
+    assert model_speech.ESPEAK_VOICES == HELD_OUT_ESPEAK
+
+
+def test_no_training_prompt_uses_a_held_out_voice() -> None:
+    pytest.importorskip("symspellpy", reason="the training environment's package")
+    from recipe.compose import shard
+
+    for engine in ("kokoro", "espeak"):
+        for prompt in shard(engine, 0) + shard(engine, 7):
+            assert not any(voice in prompt.voice.split("*") for voice in HELD_OUT_KOKORO)
+            assert prompt.voice.partition("+")[0] not in HELD_OUT_KOKORO
+            assert prompt.voice not in HELD_OUT_ESPEAK
+            assert grammar.words(prompt.text)
