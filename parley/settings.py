@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from parley.secrets import SecretsSource
@@ -14,7 +14,9 @@ from parley.secrets import SecretsSource
 class Settings(BaseSettings):
     """One class for all parts; each reads what it needs. `parley settings` prints them masked."""
 
-    model_config = SettingsConfigDict(env_prefix="PARLEY_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PARLEY_", env_file=".env", extra="ignore", populate_by_name=True
+    )
 
     state_dir: Path = Field(
         Path(".parley"),
@@ -94,8 +96,6 @@ class Settings(BaseSettings):
     frame_ms: int = Field(
         60, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
     )
-    joining: list[tuple[int, int]] = Field(
-        default_factory=lambda: [(2, 4), (4, 2)],
     routed_audio: bool = Field(
         True, description="Take audio past the SDK's queues, where its version allows that."
     )
@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     speech_gate: bool = Field(
         True, description="Keep silence from the recogniser; off only to measure its worth."
     )
+    joining: list[tuple[int, int]] = Field(
+        default_factory=lambda: [(2, 4), (4, 2)],
         description="How many waiting frames one recogniser call may take, as JSON "
         "[[speakers up to, frames], ...]; with more speakers than listed it is 1.",
     )
@@ -138,12 +140,26 @@ class Settings(BaseSettings):
     summary_engine: Literal["auto", "extractive", "gemini"] = Field(
         "auto", description="`auto` is Gemini when a key is there, else extractive."
     )
-    gemini_api_key: SecretStr | None = Field(None, description="Gemini API key.")
+    gemini_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("PARLEY_GEMINI_API_KEY", "GEMINI_API_KEY"),
+        description="Gemini API key; `GEMINI_API_KEY` without the prefix is read too.",
+    )
     gemini_models: list[str] = Field(
         default_factory=lambda: ["gemini-3.5-flash-lite", "gemini-2.5-flash"],
         description="Gemini models in the order in which they are tried.",
     )
     gemini_base_url: str | None = Field(None, description="Another endpoint of the Gemini API.")
+    gemini_timeout_s: float = Field(120.0, description="Longest wait for one answer, in seconds.")
+    summary_part_minutes: float = Field(
+        60.0, description="Longest part of a meeting that one request to a model gets, in minutes."
+    )
+    summary_part_tokens: int = Field(
+        60_000, description="Most tokens of transcript that one request to a model gets."
+    )
+    summary_room_tokens: int = Field(
+        1_000_000, description="Most tokens of input that one room's summary may take in all."
+    )
 
     voice_engine: Literal["auto", "kokoro-onnx", "kokoro", "espeak"] = Field(
         "auto", description="`auto` is Kokoro when its model is there, else espeak-ng."

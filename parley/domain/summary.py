@@ -45,6 +45,7 @@ class SummaryContent(Record):
     """What an engine answers (also given to Gemini as response schema)."""
 
     summary: str
+    summary_segment_ids: SegmentIds = ()
     topics: tuple[Topic, ...] = ()
     decisions: tuple[Statement, ...] = ()
     open_questions: tuple[Statement, ...] = ()
@@ -64,3 +65,4 @@ class Summary(Record):
     content: SummaryContent
     missing: tuple[MissingTrack, ...] = ()
     dropped_citations: int = 0
+    note: str | None = Field(None, description="What a reader should know about its making.")

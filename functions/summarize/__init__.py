@@ -1,0 +1,1 @@
+"""The function that summarises a completed room."""
