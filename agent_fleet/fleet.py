@@ -92,6 +92,7 @@ class Fleet:
             joining=self.manager.frames_per_call,
             first_number=lambda: self.on_main(lambda: self.storer.next_number(track.track_sid)),
             queue_frames=self.settings.queue_frames,
+            loud_rms=self.settings.gate_rms if self.settings.speech_gate else 0.0,
         )
         return Speaker(track, parts, published_ms=published_ms)
 

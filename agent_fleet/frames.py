@@ -1,7 +1,10 @@
 """Audio frames and the bounded queue between where they arrive and the recogniser's thread."""
 
 import queue
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
 """What the whole pipeline works at, in Hz: mono, int16, little-endian."""
@@ -25,10 +28,12 @@ class Frame:
     Attributes:
         position: its first sample, counted in samples since the track's first frame.
         pcm: mono int16 samples at `SAMPLE_RATE`.
+        rms: its loudness in windows of 20 ms (`loudness.window_rms`), where it was measured.
     """
 
     position: int
     pcm: bytes
+    rms: NDArray[np.float32] | None = field(default=None, compare=False)
 
     @property
     def samples(self) -> int:

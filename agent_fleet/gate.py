@@ -6,12 +6,11 @@ alone lets room noise pass, the detector alone costs four times as much.
 
 from collections import deque
 
-import numpy as np
 import webrtcvad
 
 from agent_fleet.frames import SAMPLE_RATE, Frame, to_samples
+from agent_fleet.loudness import WINDOW, window_rms
 
-_WINDOW = to_samples(20)  # the detector takes 10, 20 or 30 ms
 _VAD_MODE = 2  # 0 lets most through, 3 least
 _FLOOR_RISE = 1.02  # of the noise floor, per window of 20 ms: doubles in 0.7 s of louder noise
 _FLOOR_FACTOR = 2.5
@@ -46,7 +45,7 @@ class SpeechGate:
 
     def pass_through(self, frame: Frame) -> list[Frame]:
         """The frames to recognise now, in order: none, this one, or with what came before it."""
-        speech_end = self._speech_end(frame.pcm)
+        speech_end = self._speech_end(frame)
         if speech_end:
             self._silence = frame.samples - speech_end
             if not self.open:
@@ -83,24 +82,20 @@ class SpeechGate:
         ):
             self._before_samples -= self._before.popleft().samples
 
-    def _speech_end(self, pcm: bytes) -> int:
+    def _speech_end(self, frame: Frame) -> int:
         """The sample at which the last window with speech ends; 0 without speech."""
-        samples = np.frombuffer(pcm, np.int16)
-        whole = len(samples) // _WINDOW
-        if whole == 0:
+        levels = (window_rms(frame.pcm) if frame.rms is None else frame.rms).tolist()
+        if not levels:
             return 0
-        windows = samples[: whole * _WINDOW].reshape(whole, _WINDOW).astype(np.float32)
-        rms = np.sqrt(np.einsum("ij,ij->i", windows, windows) / _WINDOW)
         threshold = max(self._min_rms, self._floor * _FLOOR_FACTOR)
-        self._floor = min(self._floor * _FLOOR_RISE**whole, float(rms.min()) + 1.0)
+        self._floor = min(self._floor * _FLOOR_RISE ** len(levels), min(levels) + 1.0)
         end = 0
-        if float(rms.max()) >= threshold:
-            for index in range(whole):
-                start = index * _WINDOW
-                loud = rms[index] >= threshold
-                voiced = self._vad.is_speech(
-                    pcm[2 * start : 2 * (start + _WINDOW)], SAMPLE_RATE, _WINDOW
-                )
-                if loud and voiced:
-                    end = start + _WINDOW
+        if max(levels) >= threshold:
+            for index, level in enumerate(levels):
+                start = index * WINDOW
+                window = frame.pcm[2 * start : 2 * (start + WINDOW)]
+                # The detector adapts to the noise: it must hear the quiet windows too.
+                voiced = self._vad.is_speech(window, SAMPLE_RATE, WINDOW)
+                if voiced and level >= threshold:
+                    end = start + WINDOW
         return end

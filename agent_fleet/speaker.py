@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent_fleet.dispatcher import CaptionSink, Dispatcher
+from agent_fleet.doorkeeper import Doorkeeper
 from agent_fleet.frames import FrameQueue, to_ms
 from agent_fleet.heard import Heard
 from agent_fleet.recogniser_thread import RecogniserThread
@@ -38,6 +39,7 @@ class SpeakerParts:
     joining: Callable[[], int]
     first_number: Callable[[], "asyncio.Future[int]"] | None
     queue_frames: int
+    loud_rms: float
 
 
 class Speaker:
@@ -52,7 +54,8 @@ class Speaker:
         self._parts = parts
         self.frames = FrameQueue(parts.queue_frames)
         self.recording = parts.recorder(self.started_ms) if parts.recorder else None
-        consumers = [self.frames.put]
+        self._door = Doorkeeper(self.frames.put, loud_rms=parts.loud_rms)
+        consumers = [self._door.take]
         if self.recording:
             consumers.append(self.recording.take)
         self.input = TrackInput(consumers)
@@ -95,6 +98,7 @@ class Speaker:
         if self._closed:
             return
         self._closed = True
+        self._door.flush()
         self.frames.close()
         if self._dispatching is not None:
             try:

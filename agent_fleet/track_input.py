@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent_fleet.frames import BYTES_PER_SAMPLE, Frame, to_ms, to_samples
+from agent_fleet.loudness import window_rms
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.track import Gap
 
@@ -53,7 +54,7 @@ class TrackInput:
         elif (now - self._last) * 1000 > _PAUSE_MS:
             self._skip_missing(now, samples)
         self._last = now
-        frame = Frame(self.position, pcm)
+        frame = Frame(self.position, pcm, window_rms(pcm))
         self.position += samples
         self.received += samples
         for consume in self._consumers:

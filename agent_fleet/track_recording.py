@@ -14,6 +14,8 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("recorder")
 
+_BATCH_FRAMES = 8  # the recorder's thread is woken twice a second for each track, not 16 times
+
 
 class TrackRecorder:
     """Takes a track's frames; opens the file at the first one and uploads it at the end."""
@@ -35,12 +37,15 @@ class TrackRecorder:
         self._recording: TrackRecording | None = None
         self._refused = False
         self._end = 0
+        self._batch: list[Frame] = []
         self.failed: str | None = None
 
     def take(self, frame: Frame) -> None:
         """Record a frame; from the thread in which audio arrives, returns at once."""
         self._end = frame.end
-        self._recorder.run(lambda: self._write(frame))
+        self._batch.append(frame)
+        if len(self._batch) >= _BATCH_FRAMES:
+            self._hand_over()
 
     def note_gaps(self, gaps: tuple[Gap, ...]) -> None:
         """The track has these gaps by now."""
@@ -49,17 +54,23 @@ class TrackRecorder:
     def finish(self, gaps: tuple[Gap, ...], published_ms: int) -> None:
         """The track ended: close the file and have it uploaded; returns at once."""
         end = self._end
+        self._hand_over()
         self._recorder.run(lambda: self._finish(end, gaps, published_ms))
 
-    def _write(self, frame: Frame) -> None:
+    def _hand_over(self) -> None:
+        batch, self._batch = self._batch, []
+        self._recorder.run(lambda: self._write(batch))
+
+    def _write(self, frames: list[Frame]) -> None:
         if self._recording is None:
-            if self._refused:
+            if self._refused or not frames:
                 return
             self._recording = self._open()
             if self._recording is None:
                 self._refused = True
                 return
-        self._recording.write(frame)
+        for frame in frames:
+            self._recording.write(frame)
 
     def _note_gaps(self, gaps: tuple[Gap, ...]) -> None:
         if self._recording is not None:
