@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,8 +118,8 @@ def _read(path: Path) -> tuple[NDArray[np.int16], tuple[Word, ...]] | None:
         with np.load(path, allow_pickle=False) as kept:
             words = json.loads(str(kept["words"]))
             return kept["samples"], tuple(Word(**word) for word in words)
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
-        return None  # absent, or from a machine that lost power: it is made again
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+        return None  # absent, or damaged: it is made again
 
 
 def _write(path: Path, samples: NDArray[np.int16], words: tuple[Word, ...]) -> None:
