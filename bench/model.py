@@ -10,12 +10,11 @@ from pathlib import Path
 from agent_fleet.vosk_recogniser import VoskModel
 from bench import model_speech as speech
 from bench.model_scores import Heard, by_vosk, by_whisper, size_mb
-from bench.model_speech import Clip
+from bench.model_speech import MODEL, Clip
 from bench.table import show
 from parley.audio.resample import to_float32
 from parley.transcribe.whisper import WhisperTranscriber
 
-MODEL = Path(__file__).resolve().parent.parent / "models" / "mini-en" / "model"
 WHISPER = "base.en"
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
 

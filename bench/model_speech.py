@@ -20,7 +20,8 @@ from parley.voice.espeak import Espeak
 from parley.voice.kokoro_onnx import KokoroOnnx
 
 RATE = 16_000
-TEXT = Path(__file__).resolve().parent.parent / "models" / "mini-en" / "text"
+MODEL = Path(__file__).resolve().parent.parent / "models" / "mini-en" / "model"
+TEXT = MODEL.parent / "text"
 KOKORO_VOICES = ("af_sarah", "am_eric", "bf_lily", "bm_lewis")
 ESPEAK_VOICES = ("en-us+f4", "en-us+m8", "en-gb+f1", "en-gb+m5")
 _LEAD_S, _TAIL_S = 0.2, 0.5
@@ -54,6 +55,12 @@ def clips(texts: list[str], engine: Literal["kokoro", "espeak"]) -> list[Clip]:
         Clip(words(text), _padded(_spoken(engine, voices[i % len(voices)], text)))
         for i, text in enumerate(texts)
     ]
+
+
+def espeak(voice: str, text: str) -> Samples:
+    """A sentence by a voice of espeak-ng."""
+    sound = Espeak().render(text, Voice(voice, "en"), 1.0)
+    return to_int16(resample(sound, VOICE_RATE, RATE))
 
 
 def through_opus(clip: Clip, bit_rate: int = 24_000) -> Clip:
@@ -93,7 +100,7 @@ def noise(seconds: float, seed: int = 5) -> Clip:
 
 def unknown_sentences(count: int = 60) -> list[str]:
     """Utterances of three or four words that the model doesn't know."""
-    known = set((TEXT.parent / "model" / "graph" / "words.txt").read_text().split())
+    known = set((MODEL / "graph" / "words.txt").read_text().split())
     rare = [word for word in sentences("unknown-words") if word not in known]
     rng = random.Random(17)
     return [" ".join(rng.sample(rare, rng.choice((3, 4)))) for _ in range(count)]
@@ -103,7 +110,7 @@ def _spoken(engine: str, voice: str, text: str) -> Samples:
     key = hashlib.sha256(f"{engine}/{voice}/{text}".encode()).hexdigest()[:24]
     kept = load_settings().cache / "bench" / "model" / f"{key}.npy"
     if not kept.exists():
-        made = _kokoro(voice, text) if engine == "kokoro" else _espeak(voice, text)
+        made = _kokoro(voice, text) if engine == "kokoro" else espeak(voice, text)
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".partial")
         with partial.open("wb") as out:
@@ -114,11 +121,6 @@ def _spoken(engine: str, voice: str, text: str) -> Samples:
 
 def _kokoro(voice: str, text: str) -> Samples:
     sound = _kokoro_engine().render(text + ".", Voice(voice, "en"), 1.0)
-    return to_int16(resample(sound, VOICE_RATE, RATE))
-
-
-def _espeak(voice: str, text: str) -> Samples:
-    sound = Espeak().render(text, Voice(voice, "en"), 1.0)
     return to_int16(resample(sound, VOICE_RATE, RATE))
 
 

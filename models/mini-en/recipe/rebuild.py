@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from recipe import lexicon, ngram
-from recipe.graph import UNKNOWN, Builder, Scales
+from recipe.graph import Builder, Scales
 from recipe.places import MODEL
-from recipe.topology import kaldi_phones
+from recipe.rebuild_files import write_tables
 from recipe.vocabulary import vocabulary
 
 
@@ -16,16 +16,7 @@ def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int 
     missing = [word for word in words if word not in known]
     forms = {word: known[word] for word in words if word in known}
     forms |= lexicon.pronounce(missing) if missing else {}
-    builder = Builder(forms, ngram.estimate(sorted(forms), pairs), scales)
-    folder = target / "graph"
-    (folder / "phones").mkdir(parents=True, exist_ok=True)
-    builder.build().write(folder / "HCLG.fst")
-    names = ["<eps>", *builder.words, UNKNOWN]
-    (folder / "words.txt").write_text("".join(f"{w} {i}\n" for i, w in enumerate(names)))
-    phones = kaldi_phones()
-    (folder / "phones" / "word_boundary.int").write_text("".join(f"{p.number} {p.place}\n" for p in phones))
-    (folder / "phones.txt").write_text("<eps> 0\n" + "".join(f"{p.name} {p.number}\n" for p in phones))
-    states, arcs = builder.graph.size
+    states, arcs = write_tables(target / "graph", Builder(forms, ngram.estimate(sorted(forms), pairs), scales))
     print(f"{len(words)} words, {states} states, {arcs} arcs")
 
 
