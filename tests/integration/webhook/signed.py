@@ -50,7 +50,7 @@ def sign(
     message: api.WebhookEvent, settings: Settings, *, secret: str | None = None, age_s: int = 0
 ) -> Signed:
     """Sign an event, optionally with another key or some time ago."""
-    body = MessageToJson(message).encode()
+    body = MessageToJson(message, ensure_ascii=False).encode()
     now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age_s)
     claims = {
         "iss": settings.livekit_api_key,
