@@ -68,7 +68,8 @@ def candidates(
         # The writer may have opened the next chunk and not yet written its header.
         start = last.start_ms if last else track.published_ms
         seq = last.seq + 1 if last else 0
-        found.append(Candidate(place, track.id, version, seq, start, start, 0))
+        if last is None or wanted.to_ms is None or start < wanted.to_ms:
+            found.append(Candidate(place, track.id, version, seq, start, start, 0))
     return _with_rising_starts(found)
 
 
