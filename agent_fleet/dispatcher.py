@@ -70,7 +70,7 @@ class Dispatcher:
             first_number: asks for the number of the track's next segment; 0 without it.
             caption_limit_s: how long one caption may take to be sent.
         """
-        self._track = track
+        self.track = track
         self._started_ms = started_ms
         self._captions = captions
         self._store = store
@@ -118,7 +118,7 @@ class Dispatcher:
 
     async def _pass_on(self, heard: Heard) -> None:
         started = self._started_ms()
-        id_ = segment_id(self._track.track_sid, Version.LIVE, self._number)
+        id_ = segment_id(self.track.track_sid, Version.LIVE, self._number)
         words = tuple(
             Word(
                 text=w.text,
@@ -150,14 +150,14 @@ class Dispatcher:
 
     async def _send(self, caption: Caption) -> None:
         try:
-            await asyncio.wait_for(self._captions.send(self._track, caption), self._limit_s)
+            await asyncio.wait_for(self._captions.send(self.track, caption), self._limit_s)
             self.captions_sent += 1
         except Exception as error:  # a caption that can't be shown must not end the speaker
             self.captions_failed += 1
             if self.captions_failed in (1, 10, 100):
                 log.warning(
                     "captions fail",
-                    track_sid=self._track.track_sid,
+                    track_sid=self.track.track_sid,
                     count=self.captions_failed,
                     reason=type(error).__name__,
                 )
@@ -166,4 +166,4 @@ class Dispatcher:
         try:
             self._loop.call_soon_threadsafe(function, value)
         except RuntimeError:  # the room's loop is closed: there is nobody to tell
-            log.debug("late result dropped", track_sid=self._track.track_sid)
+            log.debug("late result dropped", track_sid=self.track.track_sid)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent_fleet.frames import Frame, to_samples
 
-_HOLD_FRAMES = 8
+_HOLD = to_samples(500)
 _ATTENTIVE = to_samples(1_500)
 """After the last loud frame everything passes at once for so long: more than any hang-over."""
 
@@ -34,7 +34,7 @@ class Doorkeeper:
         if loud:
             self._attentive_until = frame.end + _ATTENTIVE
         self._held.append(frame)
-        if frame.position < self._attentive_until or len(self._held) >= _HOLD_FRAMES:
+        if frame.position < self._attentive_until or frame.end - self._held[0].position >= _HOLD:
             self.flush()
 
     def flush(self) -> None:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from filelock import Timeout
 
 from agent_fleet.dispatcher import CaptionSink
-from agent_fleet.frames import SAMPLE_RATE
 from agent_fleet.gate import SpeechGate
 from agent_fleet.languages import Languages
 from agent_fleet.manager import PipelineManager
@@ -43,7 +42,12 @@ class Fleet:
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.languages = Languages.from_settings(settings)
-        self.manager = PipelineManager(max_speakers=settings.max_speakers, joining=settings.joining)
+        self.manager = PipelineManager(
+            max_speakers=settings.max_speakers,
+            max_talkers=settings.max_talkers,
+            max_lag_ms=settings.max_lag_ms,
+            joining=settings.joining,
+        )
         self.registrar = Registrar(settings, stores)
         self.storer = SegmentStorer(stores, SegmentSpool(settings.state_dir))
         self._recordings = RecordingSpool(settings.state_dir)
@@ -59,7 +63,7 @@ class Fleet:
             ModelError: the model can't be loaded.
         """
         self.recorder.start()
-        await asyncio.to_thread(self.languages.model, self.languages.default)
+        await asyncio.to_thread(self.languages.warm, self.languages.default)
         segments, recordings = self.storer.recover(), self.uploader.recover()
         if segments or recordings:
             log.info("finishing what was left", segments=segments, recordings=recordings)
@@ -84,15 +88,21 @@ class Fleet:
         self, track: SpeakerTrack, captions: CaptionSink, *, published_ms: int, record: bool
     ) -> Speaker:
         """A new pipeline for a track, on the running loop (a room's)."""
+        settings = self.settings
         parts = SpeakerParts(
-            make_transcriber=lambda: self._transcriber(track.language),
+            make_transcriber=self._transcriber,
             captions=captions,
             segments=self._segment_sink(track),
             recorder=(lambda started: self._track_recorder(track, started)) if record else None,
             joining=self.manager.frames_per_call,
+            admission=self.manager.admission,
             first_number=lambda: self.on_main(lambda: self.storer.next_number(track.track_sid)),
-            queue_frames=self.settings.queue_frames,
-            loud_rms=self.settings.gate_rms if self.settings.speech_gate else 0.0,
+            queue_frames=settings.queue_frames,
+            loud_rms=settings.gate_rms if settings.speech_gate else 0.0,
+            breaker_failures=settings.breaker_failures,
+            breaker_cool_s=settings.breaker_cool_seconds,
+            watchdog_s=settings.watchdog_seconds,
+            idle_s=settings.idle_seconds,
         )
         return Speaker(track, parts, published_ms=published_ms)
 
@@ -105,7 +115,10 @@ class Fleet:
                 preroll_ms=settings.gate_preroll_ms,
                 hangover_ms=settings.gate_hangover_ms,
             )
-        return Transcriber(self.languages.model(language).recogniser(SAMPLE_RATE), gate)
+        recogniser = self.languages.take(language)
+        return Transcriber(
+            recogniser, gate, release=lambda: self.languages.give_back(language, recogniser)
+        )
 
     def _segment_sink(self, track: SpeakerTrack) -> SegmentSink | None:
         try:

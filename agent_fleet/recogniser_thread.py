@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from agent_fleet.frames import FrameQueue
+from agent_fleet.breaker import Breaker
+from agent_fleet.frames import Frame, FrameQueue
 from agent_fleet.heard import Heard
 from agent_fleet.transcriber import Transcriber
 from parley.errors import ParleyError
@@ -22,22 +23,23 @@ class Listener(Protocol):
         ...
 
     def failed(self, error: Exception) -> None:
-        """The recogniser failed; the thread has ended."""
+        """A call failed; the thread goes on with a new recogniser."""
         ...
 
-    def ended(self) -> None:
-        """The queue was closed and everything in it is heard; the thread has ended."""
+    def ended(self, thread: "RecogniserThread") -> None:
+        """The thread has ended: its queue was closed, or its breaker is open."""
         ...
 
 
 class RecogniserThread:
-    """Runs one transcriber over one frame queue."""
+    """Runs transcribers over one frame queue: a new one after each failure, until too many."""
 
     def __init__(
         self,
         frames: FrameQueue,
         make: Callable[[], Transcriber],
         listener: Listener,
+        breaker: Breaker,
         joining: Callable[[], int],
         name: str,
     ) -> None:
@@ -45,17 +47,20 @@ class RecogniserThread:
 
         Args:
             frames: where its audio comes from.
-            make: makes the transcriber, in the thread: a large model's recogniser takes long.
+            make: makes a transcriber, in the thread: a large model's recogniser takes long.
             listener: who is told.
+            breaker: counts the failures.
             joining: how many waiting frames one call may take, asked before each.
             name: the thread's name.
         """
-        self._frames = frames
+        self.frames = frames
         self._make = make
         self._listener = listener
+        self._breaker = breaker
         self._joining = joining
         self._busy_since: float | None = None
         self._given_up = False
+        self._transcriber: Transcriber | None = None
         self.position = 0
         self.talking = False
         # A thread that hangs inside libvosk can't be ended: it must not keep the process alive.
@@ -76,33 +81,50 @@ class RecogniserThread:
         self._given_up = True
 
     def _run(self) -> None:
+        while (frames := self.frames.take(self._joining())) and not self._given_up:
+            if not self._attempt(frames):
+                return self._end()
+            self.position = frames[-1].end
+            self.talking = self._transcriber is not None and self._transcriber.talking
+        if self._transcriber is not None and not self._given_up:
+            self._attempt(None)
+        self._release()
+        self._end()
+
+    def _attempt(self, frames: list[Frame] | None) -> bool:
+        """Hear frames, or the end; False when the breaker is open, before or after it."""
+        if not self._breaker.allows():
+            return False
         try:
             self._busy_since = time.monotonic()
-            transcriber = self._make()
-            self._busy_since = None
-            while frames := self._frames.take(self._joining()):
-                if self._given_up:
-                    return
-                self._busy_since = time.monotonic()
-                for heard in transcriber.feed(frames):
-                    self._tell(heard)
-                self._busy_since = None
-                self.position = frames[-1].end
-                self.talking = transcriber.talking
-            for heard in transcriber.close():
-                self._tell(heard)
+            if self._transcriber is None:
+                self._transcriber = self._make()
+            transcriber = self._transcriber
+            for heard in transcriber.close() if frames is None else transcriber.feed(frames):
+                if not self._given_up:
+                    self._listener.heard(heard)
         except Exception as error:  # whatever it is, it must stay this speaker's alone
             if not isinstance(error, ParleyError):
                 log.exception("recogniser thread failed")
+            self._transcriber = None
+            self.talking = False
             if not self._given_up:
                 self._listener.failed(error)
+                self._breaker.failed(error)
+            return self._breaker.allows()
         else:
             if not self._given_up:
-                self._listener.ended()
+                self._breaker.succeeded()
+            return True
         finally:
             self._busy_since = None
-            self.talking = False
 
-    def _tell(self, heard: Heard) -> None:
+    def _release(self) -> None:
+        if self._transcriber is not None and not self._given_up:
+            self._transcriber.release()
+
+    def _end(self) -> None:
+        self.talking = False
+        self._transcriber = None
         if not self._given_up:
-            self._listener.heard(heard)
+            self._listener.ended(self)

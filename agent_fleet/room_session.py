@@ -9,7 +9,7 @@ from livekit import rtc
 from agent_fleet.audio_tap import AudioTap, open_tap
 from agent_fleet.captions import RoomCaptions
 from agent_fleet.fleet import Fleet
-from agent_fleet.speaker import Speaker
+from agent_fleet.speaker import PipelineState, Speaker
 from agent_fleet.speaker_track import SpeakerTrack
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.room import RoomOptions
@@ -19,6 +19,8 @@ log = get_logger("room")
 
 CONTROL_TOPIC = "parley_control"
 VOICE_TRACK = "parley-voice"
+PAUSED_ATTRIBUTE = "parley.paused"
+_TEND_S = 0.5
 _NOT_SPEAKERS = (
     rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
     rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
@@ -58,6 +60,7 @@ class RoomSession:
         self._room_sid = room_sid
         self._sid_known.set()
         self._spawn(self._register())
+        self._spawn(self._tend())
         try:
             await self._ended.wait()
         finally:
@@ -70,6 +73,29 @@ class RoomSession:
     def end(self) -> None:
         """Leave the room; from any thread."""
         self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def _tend(self) -> None:
+        told: dict[str, str] = {}
+        while True:
+            await asyncio.sleep(_TEND_S)
+            for speaker, _ in list(self._taps.values()):
+                speaker.tend()
+            told = await self._tell_states(told)
+
+    async def _tell_states(self, told: dict[str, str]) -> dict[str, str]:
+        """Say in the agent's attributes whose captions are paused: `parley.paused.<identity>`."""
+        now = {
+            f"{PAUSED_ATTRIBUTE}.{speaker.track.identity}": speaker.state.value
+            for speaker, _ in self._taps.values()
+            if speaker.state in (PipelineState.COOLING, PipelineState.WAITING)
+        }
+        if now != told:
+            changes = dict.fromkeys(told, "") | now
+            try:
+                await self._room.local_participant.set_attributes(changes)
+            except Exception as error:  # the room is going: nobody is left to tell
+                log.warning("attributes not set", reason=type(error).__name__)
+        return now
 
     async def _register(self) -> None:
         options = await self._fleet.on_main(
@@ -99,11 +125,6 @@ class RoomSession:
         fleet, sid = self._fleet, publication.sid
         if sid in self._taps:
             return
-        refusal = fleet.manager.admission()
-        if refusal:
-            fleet.manager.refused += 1
-            log.warning("speaker refused", track_sid=sid, reason=refusal)
-            return
         language = fleet.languages.choose(
             participant.attributes.get("language"),
             self._options.languages.get(participant.identity),
@@ -123,6 +144,9 @@ class RoomSession:
         speaker.input.muted = publication.muted
         fleet.manager.add(speaker)
         speaker.start()
+        if speaker.state is PipelineState.WAITING:
+            fleet.manager.refused += 1
+            log.warning("speaker only recorded for now", track_sid=sid, reason=speaker.reason)
         tap = open_tap(
             track,
             speaker.input.receive,

@@ -1,6 +1,7 @@
 """Whose audio a pipeline works on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,7 @@ class SpeakerTrack:
     identity: str
     name: str
     language: str
+
+    def speaking(self, language: str) -> Self:
+        """The same track, heard in another language."""
+        return replace(self, language=language)

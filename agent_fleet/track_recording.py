@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from filelock import Timeout
 
-from agent_fleet.frames import Frame, to_ms
+from agent_fleet.frames import Frame, to_ms, to_samples
 from agent_fleet.recorder import Recorder, TrackRecording
 from agent_fleet.recording_files import RecordedTrack, RecordingSpool
 from agent_fleet.recording_uploader import RecordingUploader
@@ -14,7 +14,7 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("recorder")
 
-_BATCH_FRAMES = 8  # the recorder's thread is woken twice a second for each track, not 16 times
+_BATCH = to_samples(500)  # the recorder's thread is woken twice a second for each track
 
 
 class TrackRecorder:
@@ -44,7 +44,7 @@ class TrackRecorder:
         """Record a frame; from the thread in which audio arrives, returns at once."""
         self._end = frame.end
         self._batch.append(frame)
-        if len(self._batch) >= _BATCH_FRAMES:
+        if frame.end - self._batch[0].position >= _BATCH:
             self._hand_over()
 
     def note_gaps(self, gaps: tuple[Gap, ...]) -> None:

@@ -4,7 +4,7 @@ No thread and no clock in here: `recogniser_thread.py` runs it.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from agent_fleet.frames import SAMPLE_RATE, Frame, to_samples
@@ -17,6 +17,11 @@ _MAX_UTTERANCE = to_samples(30_000)  # one utterance's lattice grows without bou
 
 class Recogniser(Protocol):
     """What a transcriber needs of a recogniser; see `vosk_recogniser.VoskRecogniser`."""
+
+    @property
+    def samples(self) -> int:
+        """How much audio it was given before, by others too."""
+        ...
 
     def accept(self, pcm: bytes) -> RecognisedUtterance | None:
         """Take in audio; the utterance it ended, if it did."""
@@ -34,11 +39,23 @@ class Recogniser(Protocol):
 class Transcriber:
     """Feeds what the gate lets through to the recogniser, and puts its times on the track."""
 
-    def __init__(self, recogniser: Recogniser, gate: SpeechGate | None) -> None:
-        """Use a recogniser that has heard nothing yet; without a gate it hears everything."""
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        gate: SpeechGate | None,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Use a recogniser between two utterances; without a gate it hears everything.
+
+        Args:
+            recogniser: nobody else may use it until `release`.
+            gate: a closed gate.
+            release: called when the recogniser is free again.
+        """
         self._recogniser = recogniser
         self._gate = gate
-        self._timeline = _Timeline()
+        self.release = release
+        self._timeline = _Timeline(recogniser.samples)
         self._position = 0  # after the last frame seen
         self._opened = 0  # where the open utterance began
         self._said = ""  # what the last partial said
@@ -75,7 +92,7 @@ class Transcriber:
 
     def close(self) -> Iterator[Heard]:
         """The track ended: finish the open utterance."""
-        if self.talking or self._said:
+        if self.talking or self._timeline.fed != self._timeline.utterance:
             yield from self._finish()
 
     def _accept(self, frames: Sequence[Frame], *, last: bool = False) -> Iterator[Heard]:
@@ -124,10 +141,10 @@ class Transcriber:
 class _Timeline:
     """Maps the recogniser's time, which only knows what it was fed, to positions on the track."""
 
-    def __init__(self) -> None:
-        self.fed = 0  # samples given to the recogniser
-        self.utterance = 0  # what of them was before the open utterance
-        self._fed_at = [0]
+    def __init__(self, fed: int) -> None:
+        self.fed = fed  # samples given to the recogniser
+        self.utterance = fed  # what of them was before the open utterance
+        self._fed_at = [fed]
         self._position_at = [0]
 
     def add(self, frame: Frame) -> None:

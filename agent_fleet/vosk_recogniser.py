@@ -73,6 +73,8 @@ class VoskRecogniser:
         self._recogniser = recogniser
         self._max_bytes = MAX_CALL_SECONDS * sample_rate * 2
         self._inside = threading.Lock()
+        self.samples = 0
+        """How much audio it was given since it was made: the zero of its words' times."""
         recogniser.SetWords(True)
 
     def accept(self, pcm: bytes) -> RecognisedUtterance | None:
@@ -97,6 +99,7 @@ class VoskRecogniser:
         with self._alone():
             try:
                 ended = self._recogniser.AcceptWaveform(pcm)
+                self.samples += len(pcm) // 2
             except Exception as error:
                 raise RecogniserError("Vosk could not process the audio") from error
             return _utterance(self._recogniser.Result()) if ended else None

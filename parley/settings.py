@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     queue_frames: int = Field(500, description="Frames a speaker's queue holds before it drops.")
     max_speakers: int = Field(30, description="Speakers one agent process accepts.")
     frame_ms: int = Field(
-        60, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
+        100, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
     )
     routed_audio: bool = Field(
         True, description="Take audio past the SDK's queues, where its version allows that."
@@ -116,6 +116,21 @@ class Settings(BaseSettings):
     )
     gate_hangover_ms: int = Field(
         420, description="Silence after which an utterance is ended, in ms."
+    )
+    max_talkers: int = Field(
+        20, description="Speakers talking at once with which an agent takes no further ones."
+    )
+    max_lag_ms: int = Field(
+        2_000, description="Lateness of captions with which an agent takes no further speakers."
+    )
+    breaker_failures: int = Field(
+        5, description="Failures in a row after which a speaker's captions are paused."
+    )
+    breaker_cool_seconds: float = Field(
+        30.0, description="How long they are paused before they are tried again, in seconds."
+    )
+    watchdog_seconds: float = Field(
+        10.0, description="A recogniser call that takes longer is taken for hanging, in seconds."
     )
     drain_seconds: float = Field(
         0.0, description="How long running rooms may go on after SIGTERM, in seconds."
