@@ -84,8 +84,8 @@ class RecogniserThread:
         while (frames := self.frames.take(self._joining())) and not self._given_up:
             if not self._attempt(frames):
                 return self._end()
-            self.position = frames[-1].end
             self.talking = self._transcriber is not None and self._transcriber.talking
+            self.position = frames[-1].end  # last: it says that `talking` holds up to here
         if self._transcriber is not None and not self._given_up:
             self._attempt(None)
         self._release()

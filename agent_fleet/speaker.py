@@ -92,6 +92,7 @@ class Speaker:
         self._kept: list[Frame] = []
         self._open_partial = False
         self._last_heard_s = time.monotonic()
+        self._given = 0
         self._dropped_before = 0
         self._closed = False
 
@@ -146,7 +147,7 @@ class Speaker:
         """Hear what follows in another language; what is being said is finished in the old one."""
         patience = time.monotonic() + _PATIENCE_S
         # Not in the middle of a word. A thread sets the flag, so it is looked at.
-        while (self.talking or self.queued) and time.monotonic() < patience:  # noqa: ASYNC110
+        while self._speaking() and time.monotonic() < patience:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if language == self.track.language or self._closed:
             return
@@ -289,6 +290,7 @@ class Speaker:
         """Called where audio arrives, for every frame."""
         thread = self._thread
         if thread is not None:
+            self._given = frame.end
             thread.frames.put(frame)
             return
         if self.state is not PipelineState.IDLE:
@@ -296,6 +298,11 @@ class Speaker:
         self._kept = [*self._kept[1 - _KEPT_FRAMES :], frame]
         if frame.rms is not None and frame.rms.size and frame.rms.max() >= self._parts.loud_rms:
             self._loop.call_soon_threadsafe(self._wake)
+
+    def _speaking(self) -> bool:
+        """Whether an utterance is open, or audio waits that may hold one."""
+        thread = self._thread
+        return thread is not None and (thread.position < self._given or thread.talking)
 
     def _wake(self) -> None:
         if self.state is PipelineState.IDLE:
