@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from parley.audio.resample import resample, to_float32
 from parley.domain.track import Recording
 from parley_cli.demo.stay import PlacedLine
 
@@ -13,6 +15,8 @@ SPEECH_DB = 30.0
 """A step of the source is speech when it is at most so far below the line's loudest step."""
 HEARD_DB = 12.0
 """A step is heard when the recording is at most so far below the source there."""
+STRETCH = 2
+"""By how many steps the recording may be stretched within a line, either way."""
 SEARCH_MS = 400
 """How far the recording's clock may be off before nothing is found any more."""
 
@@ -53,7 +57,8 @@ def line_coverage(
     Returns:
         How long the line is, how much of it is heard, and by how much later the recording has it.
     """
-    source = _loudness(line.samples, line.sample_rate)
+    samples = resample(to_float32(line.samples), line.sample_rate, sample_rate) * 32768
+    source = _loudness(samples, sample_rate)
     spoken = source > source.max() - SPEECH_DB
     steps = SEARCH_MS // STEP_MS
     first = (begun_ms - recording.started_ms) // STEP_MS - steps
@@ -63,7 +68,10 @@ def line_coverage(
     if hi > lo:
         window[lo - first : hi - first] = whole[lo:hi]
     shift = max(range(2 * steps + 1), key=lambda s: _likeness(source, window[s : s + len(source)]))
-    heard = window[shift : shift + len(source)] > source - HEARD_DB
+    # The receiver's jitter buffer stretches speech by some steps to stay in time.
+    nearby = sliding_window_view(np.pad(window, STRETCH, mode="edge"), 2 * STRETCH + 1)
+    loudest = nearby.max(axis=1)
+    heard = loudest[shift : shift + len(source)] > source - HEARD_DB
     share = float(heard[spoken].mean())
     spoken_s = line.duration_ms / 1000
     manifest_s = covered_ms(begun_ms, begun_ms + line.duration_ms, recording) / 1000
