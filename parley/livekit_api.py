@@ -254,6 +254,23 @@ class LiveKit:
         with _our_errors():
             return (await self._api.agent_dispatch.create_dispatch(request)).id
 
+    async def agent_at_work(self, room_name: str, agent_name: str) -> bool:
+        """Whether this agent was sent to a room and its job has not ended."""
+        try:
+            with _our_errors():
+                found = await self._api.agent_dispatch.list_dispatch(room_name)
+        except NotFoundError:
+            return False
+        ended = (
+            api.JobStatus.JS_SUCCESS,
+            api.JobStatus.JS_FAILED,
+            api.JobStatus.JS_CANCELLED,
+        )
+        return any(
+            not jobs or any(job.state.status not in ended for job in jobs)
+            for jobs in (d.state.jobs for d in found if d.agent_name == agent_name)
+        )
+
     async def agents_dispatched(self, room_name: str) -> list[str]:
         """The names of the agents that were sent to a room; LiveKit's own nameless one aside."""
         try:

@@ -32,6 +32,7 @@ class SummaryState(Record):
 
     status: Literal["none", "requested", "done", "failed"] = "none"
     input_hash: str | None = None
+    requested_ms: int | None = None
     attempts: int = 0
     error: str | None = None
 
@@ -44,6 +45,9 @@ class Room(Record):
     status: RoomStatus = RoomStatus.ACTIVE
     registered_ms: int
     ended_ms: int | None = Field(None, description="When LiveKit said that the room is over.")
+    empty_since_ms: int | None = Field(
+        None, description="Since when the reconciler found nobody in it."
+    )
     finalized_ms: int | None = None
     completed_ms: int | None = None
     participants: tuple[str, ...] = Field((), description="Identities seen in the room.")

@@ -25,17 +25,25 @@ async def check_and_complete_room(
     if not await stores.rooms.complete(room_sid, clock()):
         return False
     log.info("room completed", room_sid=room_sid)
-    await put_timeline(stores, blobs, room_sid)
+    await put_timeline(stores, blobs, room_sid, clock)
     return True
 
 
-async def put_timeline(stores: Stores, blobs: BlobStore, room_sid: str) -> None:
+async def put_timeline(
+    stores: Stores, blobs: BlobStore, room_sid: str, clock: Clock = wall_clock_ms
+) -> None:
     """Write `timelines/{room_sid}.json`, whose creation starts the summary; repeatable."""
     room = await stores.rooms.get(room_sid)
     timeline = await build_timeline(stores, room)
+    if room.options.summarize:  # noted before the object is there: the summary may be quick
+        await stores.rooms.set_summary(
+            room_sid,
+            status="requested",
+            input_hash=timeline.input_hash(),
+            requested_ms=clock(),
+        )
     body = timeline.model_dump_json().encode()
     await blobs.put(timeline_key(room_sid), body, "application/json")
-    await stores.rooms.set_summary(room_sid, status="requested", input_hash=timeline.input_hash())
 
 
 async def finish_track(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.room import Room, RoomOptions
-from parley.errors import NotFoundError
+from parley.errors import ConflictError, NotFoundError
 from parley.livekit_api import LiveKit, LiveParticipant
 from parley.rooms.tracks import publish_track
 from parley.storage import Stores
@@ -73,6 +73,7 @@ async def register_room(
 
     Raises:
         NotFoundError: LiveKit has no open room with this sid.
+        ConflictError: the room was erased.
     """
     known = await stores.rooms.find(sid)
     if known is not None:
@@ -81,6 +82,8 @@ async def register_room(
     live = next((room for room in open_rooms if room.sid == sid), None)
     if live is None:
         raise NotFoundError(f"LiveKit has no open room {sid}")
+    if await stores.tombstones.find(sid) is not None:
+        raise ConflictError(f"room {sid} was erased")
     new = await stores.rooms.register(sid, live.name, options, clock())
     return await _registered(stores, livekit, sid, new, clock)
 

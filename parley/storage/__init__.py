@@ -6,6 +6,7 @@ from parley.storage.events import EventStore
 from parley.storage.rooms import RoomStore
 from parley.storage.stores import Stores
 from parley.storage.summaries import SummaryStore
+from parley.storage.tombstones import TombstoneStore
 from parley.storage.tracks import TrackStore
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "SegmentWriter",
     "Stores",
     "SummaryStore",
+    "TombstoneStore",
     "TrackStore",
 ]

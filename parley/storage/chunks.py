@@ -98,6 +98,11 @@ class ChunkStore:
             await self._tracks.set_header(track_sid, version, header_of(last.seq, last.segments))
         return SegmentWriter(self, self._tracks, room_sid, track_sid, version, last)
 
+    async def ids_of_room(self, room_sid: str) -> list[str]:
+        """The ids of all chunks of a room, also those that no header names; a scan."""
+        found = self.collection.scan({"room_sid": room_sid}, {"_id": 1})
+        return [chunk["_id"] async for chunk in found]
+
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete chunks."""
         await self.collection.delete(ids)

@@ -75,6 +75,10 @@ class RoomStore:
         """Note when LiveKit said that the room is over; the first note stays."""
         await self._rooms.update({"_id": sid, "ended_ms": None}, {"$set": {"ended_ms": at_ms}})
 
+    async def note_empty_since(self, sid: str, at_ms: int | None) -> None:
+        """Note since when nobody is in the room, or with None that somebody is."""
+        await self._rooms.update({"_id": sid}, {"$set": {"empty_since_ms": at_ms}})
+
     async def settle_track(self, sid: str, track_sid: str) -> None:
         """No longer wait for a track (its status is final)."""
         await self._rooms.update({"_id": sid}, {"$pull": {"pending_tracks": track_sid}})

@@ -8,6 +8,7 @@ from parley.storage.database import Database
 from parley.storage.events import EventStore
 from parley.storage.rooms import RoomStore
 from parley.storage.summaries import SummaryStore
+from parley.storage.tombstones import TombstoneStore
 from parley.storage.tracks import TrackStore
 
 
@@ -21,6 +22,7 @@ class Stores:
     chunks: ChunkStore
     summaries: SummaryStore
     events: EventStore
+    tombstones: TombstoneStore
 
     @classmethod
     def of(cls, database: Database) -> "Stores":
@@ -33,6 +35,7 @@ class Stores:
             chunks=ChunkStore(database, tracks),
             summaries=SummaryStore(database),
             events=EventStore(database),
+            tombstones=TombstoneStore(database),
         )
 
     @classmethod

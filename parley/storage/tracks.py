@@ -77,6 +77,10 @@ class TrackStore:
             },
         )
 
+    async def note_requeued(self, sid: str, at_ms: int) -> None:
+        """Note when a track's recording was put into the queue again."""
+        await self._tracks.update({"_id": sid}, {"$set": {"requeued_ms": at_ms}})
+
     async def claim(self, sid: str, owner: str, now_ms: int, lease_ms: int) -> Track | None:
         """Take the lease to transcribe a track and count the attempt.
 

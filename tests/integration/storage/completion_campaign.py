@@ -109,6 +109,7 @@ async def _drive(
         stores.chunks,
         stores.summaries,
         stores.events,
+        stores.tombstones,
     )
     ticks = itertools.count(1_000)
     clock = ticks.__next__
