@@ -76,6 +76,8 @@ test-unit: setup ## Run the fast tests, without servers
 test: lint servers ## Lint, then every test: unit, integration on real servers, whole meetings
 	$(BIN)/pytest tests
 
+include infra/Makefile.inc
+
 .PHONY: clean
 clean: ## Remove what was built or installed here (not the caches, not .parley)
 	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \

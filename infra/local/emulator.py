@@ -58,6 +58,9 @@ def _environment(folder: Path, port: int) -> Mapping[str, str]:
         # Its default server binds all interfaces, whatever it is told.
         "GATEWAY_SERVER": "hypercorn",
         "GATEWAY_LISTEN": f"{LOOPBACK}:{port}",
+        # What queue URLs are made of.
+        "LOCALSTACK_HOST": f"{LOOPBACK}:{port}",
+        "SQS_ENDPOINT_STRATEGY": "path",
         "OVERRIDE_IN_DOCKER": "0",
         "ACTIVATE_PRO": "0",
         "DISABLE_EVENTS": "1",

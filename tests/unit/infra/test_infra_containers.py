@@ -1,0 +1,180 @@
+"""Dockerfiles, compose and Kubernetes: pinned, not root, health-gated, on this machine only."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.package.parts import PARTS
+from parley.settings import Settings
+from tests.unit.infra.templates import INFRA
+
+ROOT = INFRA.parent
+DOCKERFILES = sorted((INFRA / "docker").glob("*/Dockerfile"))
+COMPOSE: dict[str, Any] = yaml.safe_load((INFRA / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def name_of(path: Path) -> str:
+    return path.parent.name
+
+
+def stages(path: Path) -> list[str]:
+    """The text of each stage."""
+    return re.split(r"(?m)^FROM ", path.read_text())[1:]
+
+
+def test_every_image_part_has_a_dockerfile():
+    images = {part.name.replace("_", "-") for part in PARTS.values() if part.kind == "image"}
+    assert {name_of(path) for path in DOCKERFILES} == images
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_a_final_stage_has_no_compiler_and_no_root(path: Path):
+    *_, last = stages(path)
+    assert len(stages(path)) == 2
+    assert re.search(r"(?m)^USER 10001:10001$", last)
+    assert last.index("USER 10001") < last.index("ENTRYPOINT")
+    assert not re.search(r"pip install|build-essential|gcc|python3-venv", last)
+    assert "COPY --from=packages /opt/venv /opt/venv" in last
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_an_image_installs_its_part_s_lock_and_copies_its_part_s_sources(path: Path):
+    part = PARTS[name_of(path).replace("-", "_")]
+    text = path.read_text()
+    copied = set(re.findall(r"(?m)^COPY ([\w/.-]+) \./", text)) - {"infra/docker/healthz.py"}
+    assert {c for c in copied if not c.startswith("infra/")} == set(part.sources)
+    assert f"requirements/deploy/{part.lock}.txt" in text
+    assert ("requirements/lambda.txt" in text) == part.lambda_client
+    assert "--require-hashes" in text
+    for source in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", text):
+        for file in source.split():
+            assert (ROOT / file).exists() or file in part.sources, file
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_an_image_runs_its_part_s_entry(path: Path):
+    part = PARTS[name_of(path).replace("-", "_")]
+    assert f'"{part.entry}"' in path.read_text()
+
+
+SERVERS = [p for p in DOCKERFILES if not PARTS[name_of(p).replace("-", "_")].lambda_client]
+
+
+@pytest.mark.parametrize("path", SERVERS, ids=name_of)
+def test_a_server_answers_for_its_health_and_stops_by_sigterm(path: Path):
+    text = path.read_text()
+    assert "HEALTHCHECK" in text
+    assert "STOPSIGNAL SIGTERM" in text
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_a_dockerfile_builds_with_any_builder(path: Path):
+    text = path.read_text()
+    assert "# syntax" not in text
+    assert "<<" not in text
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_s_image_is_pinned_or_our_own(name: str):
+    image = SERVICES[name]["image"]
+    if "build" in SERVICES[name]:
+        assert (
+            INFRA / SERVICES[name]["build"]["context"] / SERVICES[name]["build"]["dockerfile"]
+        ).exists()
+        return
+    tag = image.rpartition(":")[2]
+    assert re.search(r"\d+[.-]\d+", tag), image
+    assert tag != "latest"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_s_ports_are_on_the_loopback_interface(name: str):
+    assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+def test_a_service_waits_for_the_health_of_those_it_needs():
+    for name, service in SERVICES.items():
+        for needed, how in service.get("depends_on", {}).items():
+            assert how["condition"] in ("service_healthy", "service_completed_successfully"), name
+            other = SERVICES[needed]
+            # Ours have their health check in the image.
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in other or "build" in other, needed
+
+
+def test_localstack_is_the_last_release_without_an_account():
+    assert SERVICES["localstack"]["image"] == "localstack/localstack:4.14.0"
+    assert "localstack-core[runtime]==4.14.0" in (ROOT / "requirements/localstack.in").read_text()
+
+
+def test_compose_names_settings_that_exist_and_no_secret():
+    given = COMPOSE["x-parley"]["environment"]
+    assert {key.removeprefix("PARLEY_").lower() for key in given} <= set(Settings.model_fields)
+    for service in SERVICES.values():
+        for key, value in (service.get("environment") or {}).items():
+            if re.search(r"SECRET|PASSWORD|AUTH_KEY", key):
+                assert re.fullmatch(r"\$\{\w+:\?\}", value), key
+
+
+def test_every_variable_of_compose_is_in_the_example():
+    example = (INFRA / "compose" / "env.example").read_text()
+    wanted = set(re.findall(r"(?<!\$)\$\{(\w+)", (INFRA / "compose.yaml").read_text()))
+    assert wanted == set(re.findall(r"(?m)^(\w+)=", example))
+
+
+def test_the_files_that_compose_mounts_are_there():
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert (INFRA / source).exists(), source
+            elif not source.startswith("/"):
+                assert source in COMPOSE["volumes"]
+
+
+def kubernetes() -> dict[str, dict[str, Any]]:
+    base = INFRA / "k8s" / "base"
+    listed = yaml.safe_load((base / "kustomization.yaml").read_text())["resources"]
+    assert {p.name for p in base.glob("*.yaml")} == {*listed, "kustomization.yaml"}
+    return {d["kind"]: d for name in listed for d in yaml.safe_load_all((base / name).read_text())}
+
+
+def test_kubernetes_runs_the_agents_restricted_and_lets_them_drain():
+    objects = kubernetes()
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    (fleet,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert fleet["securityContext"]["readOnlyRootFilesystem"] is True
+    assert fleet["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    drain_s = float(next(e["value"] for e in fleet["env"] if e["name"] == "PARLEY_DRAIN_SECONDS"))
+    assert drain_s < pod["terminationGracePeriodSeconds"]
+    assert "drain_seconds" in Settings.model_fields
+    assert {"requests", "limits"} == set(fleet["resources"])
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert fleet[probe]["httpGet"]["port"] == "http"
+
+
+def test_kubernetes_scales_by_the_fleet_s_own_load():
+    objects = kubernetes()
+    autoscaler = objects["HorizontalPodAutoscaler"]["spec"]
+    (metric,) = autoscaler["metrics"]
+    rule = yaml.safe_load((INFRA / "k8s" / "adapter-rule.yaml").read_text())["rules"]["custom"][0]
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"] == "parley_fleet_load"
+    assert autoscaler["scaleTargetRef"]["name"] == objects["Deployment"]["metadata"]["name"]
+    assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+
+
+def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong():
+    groups = yaml.safe_load((INFRA / "dashboards" / "alerts.yaml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 4
+    assert all(rule["annotations"]["summary"].endswith(".") for rule in rules)
+    for path in (INFRA / "dashboards" / "grafana").glob("*.json"):
+        panels = json.loads(path.read_text())["panels"]
+        assert all(target["expr"] for panel in panels for target in panel["targets"])
