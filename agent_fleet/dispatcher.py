@@ -58,6 +58,7 @@ class Dispatcher:
         captions: CaptionSink,
         store: Callable[[Segment], None] | None,
         first_number: Callable[[], "asyncio.Future[int]"] | None = None,
+        sent: Callable[[Caption], None] = lambda _: None,
         caption_limit_s: float = 5.0,
     ) -> None:
         """Make it on the loop it is to run on.
@@ -68,6 +69,7 @@ class Dispatcher:
             captions: where captions go.
             store: takes finished segments; returns at once.
             first_number: asks for the number of the track's next segment; 0 without it.
+            sent: told of each caption that went out.
             caption_limit_s: how long one caption may take to be sent.
         """
         self.track = track
@@ -75,6 +77,7 @@ class Dispatcher:
         self._captions = captions
         self._store = store
         self._first_number = first_number
+        self._sent = sent
         self._limit_s = caption_limit_s
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Heard | None] = asyncio.Queue()
@@ -152,6 +155,7 @@ class Dispatcher:
         try:
             await asyncio.wait_for(self._captions.send(self.track, caption), self._limit_s)
             self.captions_sent += 1
+            self._sent(caption)
         except Exception as error:  # a caption that can't be shown must not end the speaker
             self.captions_failed += 1
             if self.captions_failed in (1, 10, 100):

@@ -10,6 +10,7 @@ from agent_fleet.dispatcher import CaptionSink
 from agent_fleet.gate import SpeechGate
 from agent_fleet.languages import Languages
 from agent_fleet.manager import PipelineManager
+from agent_fleet.metrics import FleetMetrics
 from agent_fleet.recorder import Recorder
 from agent_fleet.recording_files import RecordingSpool
 from agent_fleet.recording_uploader import RecordingUploader
@@ -54,6 +55,8 @@ class Fleet:
         self.uploader = RecordingUploader(stores, blobs, self.registrar, self._recordings)
         self.recorder = Recorder(self._recordings)
         self._stores = stores
+        self.metrics = FleetMetrics(self.manager)
+        self._watching: asyncio.Task[None] | None = None
         self.ready = False
 
     async def start(self) -> None:
@@ -67,11 +70,14 @@ class Fleet:
         segments, recordings = self.storer.recover(), self.uploader.recover()
         if segments or recordings:
             log.info("finishing what was left", segments=segments, recordings=recordings)
+        self._watching = asyncio.create_task(self.metrics.watch_loop())
         self.ready = True
 
     async def close(self, limit_s: float = 20.0) -> None:
         """Store and upload what is finished, at most so long; the rest waits for the next start."""
         self.ready = False
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.sleep(0)  # what the recorder handed over is started
         async with asyncio.TaskGroup() as group:
@@ -97,6 +103,7 @@ class Fleet:
             joining=self.manager.frames_per_call,
             admission=self.manager.admission,
             first_number=lambda: self.on_main(lambda: self.storer.next_number(track.track_sid)),
+            caption_sent=self.metrics.caption_sent,
             queue_frames=settings.queue_frames,
             loud_rms=settings.gate_rms if settings.speech_gate else 0.0,
             breaker_failures=settings.breaker_failures,

@@ -62,6 +62,8 @@ class RecogniserThread:
         self._given_up = False
         self._transcriber: Transcriber | None = None
         self.position = 0
+        self.heard = 0
+        self.passed = 0
         self.talking = False
         # A thread that hangs inside libvosk can't be ended: it must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -85,6 +87,9 @@ class RecogniserThread:
             if not self._attempt(frames):
                 return self._end()
             self.talking = self._transcriber is not None and self._transcriber.talking
+            if self._transcriber is not None:
+                self.heard += sum(frame.samples for frame in frames)
+                self.passed = self._transcriber.passed
             self.position = frames[-1].end  # last: it says that `talking` holds up to here
         if self._transcriber is not None and not self._given_up:
             self._attempt(None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent_fleet.breaker import Breaker
-from agent_fleet.dispatcher import CaptionSink, Dispatcher
+from agent_fleet.dispatcher import Caption, CaptionSink, Dispatcher
 from agent_fleet.doorkeeper import Doorkeeper
 from agent_fleet.frames import Frame, FrameQueue, to_ms
 from agent_fleet.heard import Heard
@@ -50,6 +50,7 @@ class SpeakerParts:
     joining: Callable[[], int]
     admission: Callable[[], str | None]
     first_number: Callable[[], "asyncio.Future[int]"] | None
+    caption_sent: Callable[[Caption], None]
     queue_frames: int
     loud_rms: float
     breaker_failures: int
@@ -85,6 +86,7 @@ class Speaker:
             captions=parts.captions,
             store=parts.segments.append if parts.segments else None,
             first_number=parts.first_number,
+            sent=parts.caption_sent,
         )
         self._thread: RecogniserThread | None = None
         self._endings: dict[RecogniserThread, asyncio.Event] = {}
@@ -122,6 +124,12 @@ class Speaker:
         if thread is None or len(thread.frames) == 0:
             return 0
         return max(0, to_ms(self.input.position - thread.position))
+
+    @property
+    def speech_ratio(self) -> float:
+        """How much of the audio passed the gate since this thread began, 0..1."""
+        thread = self._thread
+        return min(1.0, thread.passed / thread.heard) if thread and thread.heard else 0.0
 
     def start(self) -> None:
         """Begin to listen, if there is room; else as soon as there is."""

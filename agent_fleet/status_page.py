@@ -33,6 +33,7 @@ def pipeline_view(speaker: Speaker) -> dict[str, Any]:
         "dropped": speaker.dropped,
         "lag_ms": speaker.lag_ms,
         "received_ratio": round(speaker.input.received / expected, 4) if expected else None,
+        "speech_ratio": round(speaker.speech_ratio, 4),
         "gaps": len(speaker.input.gaps),
         "segments": speaker.dispatcher.segments,
         "captions_sent": speaker.dispatcher.captions_sent,
@@ -92,4 +93,7 @@ class StatusPage:
         )
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest(self._fleet.metrics.registry),
+            headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )

@@ -61,6 +61,11 @@ class Transcriber:
         self._said = ""  # what the last partial said
 
     @property
+    def passed(self) -> int:
+        """Samples that the gate let through."""
+        return self._timeline.fed - self._timeline.before
+
+    @property
     def talking(self) -> bool:
         """Whether an utterance is open."""
         return self._gate.open if self._gate else bool(self._said)
@@ -142,6 +147,7 @@ class _Timeline:
     """Maps the recogniser's time, which only knows what it was fed, to positions on the track."""
 
     def __init__(self, fed: int) -> None:
+        self.before = fed  # what others gave the recogniser
         self.fed = fed  # samples given to the recogniser
         self.utterance = fed  # what of them was before the open utterance
         self._fed_at = [fed]

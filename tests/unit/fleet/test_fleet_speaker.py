@@ -54,6 +54,10 @@ class FaultyTranscriber(Transcriber):
     def talking(self) -> bool:
         return False
 
+    @property
+    def passed(self) -> int:
+        return 0
+
     def feed(self, given: object) -> Iterator[Heard]:
         if FaultyTranscriber.fault == "shows":
             yield Heard(False, "half a", 0, 1_600)
@@ -87,6 +91,7 @@ def parts(model: VoskModel, shown: Shown) -> SpeakerParts:
         joining=lambda: 1,
         admission=lambda: None,
         first_number=None,
+        caption_sent=lambda _: None,
         queue_frames=500,
         loud_rms=100.0,
         breaker_failures=3,
