@@ -83,6 +83,15 @@ class Settings(BaseSettings):
     empty_room_minutes: float = Field(
         5.0, description="Minutes after which an empty active room is finalised by the reconciler."
     )
+    recording_wait_s: float = Field(
+        600.0, description="Seconds after a track's end in which its recording may still arrive."
+    )
+    requeue_after_s: float = Field(
+        300.0, description="Seconds after which a recording nobody works on is queued again."
+    )
+    queue_url: str | None = Field(
+        None, description="SQS queue of recordings to transcribe; empty means the local runner."
+    )
     retention_days: int = Field(0, description="Days after which rooms are erased; 0 means never.")
 
     live_models: dict[str, Path] = Field(
