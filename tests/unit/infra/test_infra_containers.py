@@ -165,9 +165,19 @@ def test_kubernetes_scales_by_the_fleet_s_own_load():
     autoscaler = objects["HorizontalPodAutoscaler"]["spec"]
     (metric,) = autoscaler["metrics"]
     rule = yaml.safe_load((INFRA / "k8s" / "adapter-rule.yaml").read_text())["rules"]["custom"][0]
-    assert metric["pods"]["metric"]["name"] == rule["name"]["as"] == "parley_fleet_load"
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"] == "parley_load"
     assert autoscaler["scaleTargetRef"]["name"] == objects["Deployment"]["metadata"]["name"]
     assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+
+
+def test_alerts_and_dashboards_name_metrics_that_the_fleet_has():
+    source = (ROOT / "agent_fleet" / "metrics.py").read_text()
+    known = set(re.findall(r'"(parley_[a-z_]+)"', source))
+    texts = [path.read_text() for path in (INFRA / "dashboards").rglob("*.*")]
+    texts += [(INFRA / name).read_text() for name in ("fleet.yaml", "k8s/adapter-rule.yaml")]
+    used = {name for text in texts for name in re.findall(r"\bparley_[a-z_]+", text)}
+    assert used
+    assert {re.sub(r"_(total|bucket)$", "", name) for name in used} <= known
 
 
 def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong():
