@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,20 @@ def test_kubernetes_scales_by_the_fleet_s_own_load():
     assert metric["pods"]["metric"]["name"] == rule["name"]["as"] == "parley_load"
     assert autoscaler["scaleTargetRef"]["name"] == objects["Deployment"]["metadata"]["name"]
     assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on this machine")
+def test_kustomize_builds_production():
+    command = ["kubectl", "kustomize", INFRA / "k8s" / "production"]
+    built = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    objects = {d["kind"]: d for d in yaml.safe_load_all(built)}
+    assert set(objects) == set(kubernetes()) | {"ConfigMap"}
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"].endswith("/parley-fleet:0.1.0")
+    # The generated name's hash is what restarts the agents when a setting changes.
+    named = pod["containers"][0]["envFrom"][0]["configMapRef"]["name"]
+    assert named == objects["ConfigMap"]["metadata"]["name"] != "parley-settings"
+    assert objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"] == 3
 
 
 def test_alerts_and_dashboards_name_metrics_that_the_fleet_has():
