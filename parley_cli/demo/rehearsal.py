@@ -1,8 +1,20 @@
 """Readies the script for the meeting: every line rendered and placed, every stay planned."""
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+import asyncio
 
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from parley.errors import ModelError
+from parley.models import DEFAULT_VOICE, locate, pull
 from parley_cli.demo.schedule import Presence
 from parley_cli.demo.script import MEETING, Script
 from parley_cli.demo.stay import PlacedLine, PlacedWord, Stay
@@ -15,6 +27,8 @@ async def rehearse(voices: Voices, console: Console, script: Script = MEETING) -
     Raises:
         ParleyError: the voices cannot be made on this machine.
     """
+    if voices == "kokoro" and locate(DEFAULT_VOICE) is None:
+        await _fetch_kokoro(console)
     if not console.is_terminal:
         console.print(f"voices: rendering with {voices}, or from the cache")
     with Progress(
@@ -34,6 +48,31 @@ async def rehearse(voices: Voices, console: Console, script: Script = MEETING) -
         meeting = await render(script, voices, show)
     console.print(f"voices: {len(meeting.lines)} lines by {voices} are ready")
     return plan_stays(meeting)
+
+
+async def _fetch_kokoro(console: Console) -> None:
+    """Fetch Kokoro, showing how far that is."""
+    console.print("voices: fetching Kokoro's model and voices (about 90 MB)")
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        try:
+            await asyncio.to_thread(pull, DEFAULT_VOICE, show)
+        except ModelError as error:
+            raise type(error)(f"{error} Or: parley demo --voices espeak") from error
 
 
 def plan_stays(meeting: RenderedMeeting) -> list[Stay]:
