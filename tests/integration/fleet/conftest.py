@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,9 +179,18 @@ async def room(
     fleet: FleetProcess, fleet_settings: Settings, livekit: LiveKit, stores: Stores
 ) -> AsyncIterator[LiveRoom]:
     """A registered room with the agent in it."""
+    async with open_room(livekit, stores, fleet_settings) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_room(
+    livekit: LiveKit, stores: Stores, settings: Settings, options: RoomOptions | None = None
+) -> AsyncIterator[LiveRoom]:
+    """A registered room with the agent of these settings in it."""
     opened = await livekit.create_room(f"room-{os.urandom(4).hex()}")
-    await stores.rooms.register(opened.sid, opened.name, RoomOptions(), wall_clock_ms())
-    await livekit.dispatch_agent(opened.name, fleet_settings.agent_name)
+    await stores.rooms.register(opened.sid, opened.name, options or RoomOptions(), wall_clock_ms())
+    await livekit.dispatch_agent(opened.name, settings.agent_name)
 
     async def agent_is_there() -> bool:
         return any(p.agent for p in await livekit.list_participants(opened.name))
