@@ -1,4 +1,4 @@
-"""Structured logging: one JSON object a line on stderr, with fields that must never leak removed."""
+"""Structured logging: one JSON object a line on stderr, fields that must never leak masked."""
 
 import logging
 import sys

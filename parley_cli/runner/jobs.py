@@ -1,8 +1,9 @@
 """The durable queue of jobs: written to disk before an event is acknowledged.
 
-The rows live in persist-queue's SQLite queue (docs/decisions/0004-local-jobs-in-persist-queue.md): `ack` when a job is
-done, `ack_failed` when it is a dead letter, neither while it waits or runs. So whatever a killed
-runner had not finished is there at the next start. When a job is due is kept in the row.
+The rows live in persist-queue's SQLite queue (docs/decisions/0004-local-jobs-in-persist-queue.md):
+`ack` when a job is done, `ack_failed` when it is a dead letter, neither while it waits or runs. So
+whatever a killed runner had not finished is there at the next start. When a job is due is kept in
+the row.
 """
 
 import threading

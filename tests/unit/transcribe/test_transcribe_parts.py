@@ -1,6 +1,7 @@
 """Long recordings are cut where nobody speaks, and the same way every time."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_parts_join_to_the_whole_and_end_in_silence(meeting: NDArray[np.float32]
     assert len(parts) > 3
     assert np.array_equal(np.concatenate([p.samples for p in parts]), meeting)
     assert [p.last for p in parts] == [False] * (len(parts) - 1) + [True]
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert before.end == after.start
         around = meeting[before.end - RATE // 10 : before.end + RATE // 10]
         assert np.abs(around).max() < 0.01
