@@ -9,9 +9,11 @@ from parley.queue.requeue import requeue_of
 from parley.rooms.reconcile import Reconciler, Report
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
+from parley.telemetry.lambda_run import count, instrumented
 from parley.telemetry.logs import configure_logs
 
 
+@instrumented
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Reconcile once.
 
@@ -21,6 +23,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     report = asyncio.run(run(settings))
+    count("Repairs", sum(report.repairs.values()))
     return {"rooms": report.rooms, "repairs": dict(report.repairs), "failed": report.failed}
 
 

@@ -20,6 +20,7 @@ from parley.blobs.keys import parse_timeline_key
 from parley.events.s3 import parse_object_events
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
+from parley.telemetry.lambda_run import instrumented
 from parley.telemetry.logs import configure_logs, get_logger
 
 log = get_logger("summarize")
@@ -32,6 +33,7 @@ def _configured() -> Settings:
     return settings
 
 
+@instrumented
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Summarise the rooms whose timelines a batch of messages names.
 

@@ -10,6 +10,7 @@ from parley.storage import Stores
 from parley.summary.again import read_timeline
 from parley.summary.engine import SummaryEngine
 from parley.summary.service import engine_for, make_summary, store_summary
+from parley.telemetry.lambda_run import count
 from parley.telemetry.logs import get_logger
 
 log = get_logger("summarize")
@@ -58,6 +59,7 @@ async def summarize_room(
     except Exception as error:
         await _failed(settings, stores, room, error)
         raise
+    count("SummariesMade")
     log.info(
         "summary stored",
         room_sid=room_sid,

@@ -9,7 +9,9 @@ from mangum import Mangum
 
 from functions.webhook.app import create_app
 from parley.settings import load_settings
+from parley.telemetry.lambda_run import instrumented
 from parley.telemetry.logs import configure_logs
 
 configure_logs(load_settings().log_level, load_settings().log_format)
-handler = Mangum(create_app(), lifespan="off")
+application = Mangum(create_app(), lifespan="off")
+handler = instrumented(application)

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Histogram
 
+from parley.telemetry.lambda_run import count
+
 KNOWN_EVENTS = frozenset(
     {
         "room_started",
@@ -32,3 +34,4 @@ WEBHOOK_SECONDS = Histogram(
 def count_webhook(event: str, outcome: str) -> None:
     """Count an event; the label of an unknown kind is `other`, so that labels stay few."""
     WEBHOOKS.labels(event if event in KNOWN_EVENTS else "other", outcome).inc()
+    count(f"Webhooks{outcome.title()}")

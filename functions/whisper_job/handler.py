@@ -25,6 +25,7 @@ from parley.events.s3 import parse_object_events
 from parley.queue.handback import hand_back
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
+from parley.telemetry.lambda_run import instrumented
 from parley.telemetry.logs import configure_logs, get_logger
 from parley.transcribe.engine import Transcriber
 
@@ -46,6 +47,7 @@ def _configured() -> Settings:
     return settings
 
 
+@instrumented
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Transcribe the recordings that a batch of messages names.
 

@@ -23,6 +23,7 @@ from parley.errors import (
 from parley.rooms.completion import finish_track
 from parley.settings import Settings
 from parley.storage import Stores
+from parley.telemetry.lambda_run import count
 from parley.telemetry.logs import get_logger
 from parley.transcribe.engine import Transcriber
 
@@ -166,6 +167,8 @@ class Job:
         set_now = await finish_track(
             self.stores, self.blobs, track.id, status, error=error, owner=owner, clock=self.clock
         )
+        if set_now:
+            count(f"Tracks{status.value.title()}")
         log.info(
             "track finished" if set_now else "track was finished by somebody else",
             track_sid=track.id,

@@ -77,7 +77,7 @@ def handler(server_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
     sys.modules.pop("functions.webhook.handler", None)
     module = importlib.import_module("functions.webhook.handler")
     yield module.handler
-    services = module.handler.app.state.services
+    services = module.application.app.state.services
     if services is not None:
         asyncio.get_event_loop().run_until_complete(services.aclose())
 
