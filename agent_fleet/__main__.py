@@ -38,8 +38,8 @@ async def serve(settings: Settings) -> None:
         await worker.close(settings.drain_seconds)
         await running
     finally:
-        await fleet.close()
         await page.close()
+        await fleet.close()
 
 
 def main() -> int:

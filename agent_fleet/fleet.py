@@ -17,7 +17,7 @@ from agent_fleet.recording_uploader import RecordingUploader
 from agent_fleet.registration import Registrar
 from agent_fleet.segment_spool import SegmentSpool
 from agent_fleet.segment_storer import SegmentSink, SegmentStorer
-from agent_fleet.speaker import Speaker, SpeakerParts
+from agent_fleet.speaker import SpeakerParts
 from agent_fleet.speaker_track import SpeakerTrack
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
@@ -90,19 +90,29 @@ class Fleet:
         """Run a coroutine on the main loop; awaitable on the caller's loop."""
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
 
-    def speaker(
-        self, track: SpeakerTrack, captions: CaptionSink, *, published_ms: int, record: bool
-    ) -> Speaker:
-        """A new pipeline for a track, on the running loop (a room's)."""
+    def parts(
+        self, track: SpeakerTrack, captions: CaptionSink, *, store: bool, record: bool
+    ) -> SpeakerParts:
+        """What a new pipeline for a track is made of.
+
+        Args:
+            track: whose it is.
+            captions: where its captions go.
+            store: whether its segments are kept.
+            record: whether its audio is kept.
+        """
         settings = self.settings
-        parts = SpeakerParts(
+        number = self.storer.next_number
+        return SpeakerParts(
             make_transcriber=self._transcriber,
             captions=captions,
-            segments=self._segment_sink(track),
+            segments=self._segment_sink(track) if store else None,
             recorder=(lambda started: self._track_recorder(track, started)) if record else None,
             joining=self.manager.frames_per_call,
             admission=self.manager.admission,
-            first_number=lambda: self.on_main(lambda: self.storer.next_number(track.track_sid)),
+            first_number=(
+                (lambda: self.on_main(lambda: number(track.track_sid))) if store else None
+            ),
             caption_sent=self.metrics.caption_sent,
             queue_frames=settings.queue_frames,
             loud_rms=settings.gate_rms if settings.speech_gate else 0.0,
@@ -111,7 +121,6 @@ class Fleet:
             watchdog_s=settings.watchdog_seconds,
             idle_s=settings.idle_seconds,
         )
-        return Speaker(track, parts, published_ms=published_ms)
 
     def _transcriber(self, language: str) -> Transcriber:
         settings = self.settings

@@ -22,6 +22,10 @@ class Listener(Protocol):
         """Something was heard."""
         ...
 
+    def advanced(self) -> None:
+        """The thread's `position` moved on."""
+        ...
+
     def failed(self, error: Exception) -> None:
         """A call failed; the thread goes on with a new recogniser."""
         ...
@@ -91,6 +95,7 @@ class RecogniserThread:
                 self.heard += sum(frame.samples for frame in frames)
                 self.passed = self._transcriber.passed
             self.position = frames[-1].end  # last: it says that `talking` holds up to here
+            self._listener.advanced()
         if self._transcriber is not None and not self._given_up:
             self._attempt(None)
         self._release()

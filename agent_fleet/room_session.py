@@ -140,7 +140,8 @@ class RoomSession:
         )
         published_ms = self._clock()
         record = self._options.record == "agent" and fleet.settings.record_audio
-        speaker = fleet.speaker(whose, self._captions, published_ms=published_ms, record=record)
+        parts = fleet.parts(whose, self._captions, store=True, record=record)
+        speaker = Speaker(whose, parts, published_ms=published_ms)
         speaker.input.muted = publication.muted
         fleet.manager.add(speaker)
         speaker.start()

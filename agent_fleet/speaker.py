@@ -62,8 +62,22 @@ class SpeakerParts:
 class Speaker:
     """Owns everything of one track; made, tended and closed on its room's event loop."""
 
-    def __init__(self, track: SpeakerTrack, parts: SpeakerParts, *, published_ms: int) -> None:
-        """Build the pipeline; `start` sets it going."""
+    def __init__(
+        self,
+        track: SpeakerTrack,
+        parts: SpeakerParts,
+        *,
+        published_ms: int,
+        real_time: bool = True,
+    ) -> None:
+        """Build the pipeline; `start` sets it going.
+
+        Args:
+            track: whose it is.
+            parts: what it is made of.
+            published_ms: when the track was published, in ms since the epoch.
+            real_time: whether audio arrives at the pace at which it is spoken.
+        """
         self.track = track
         self.state = PipelineState.WAITING
         self.published_ms = published_ms
@@ -79,7 +93,7 @@ class Speaker:
         consumers = [self._door.take]
         if self.recording:
             consumers.append(self.recording.take)
-        self.input = TrackInput(consumers)
+        self.input = TrackInput(consumers, real_time=real_time)
         self.dispatcher = Dispatcher(
             track,
             started_ms=self.started_ms,
@@ -201,6 +215,9 @@ class Speaker:
         self._last_heard_s = time.monotonic()
         self.dispatcher.put(heard)
 
+    def advanced(self) -> None:
+        """The recogniser thread has heard all audio up to its position."""
+
     def failed(self, error: Exception) -> None:
         """A call failed: what was shown of the open utterance is taken back."""
         self.failures += 1
@@ -307,10 +324,15 @@ class Speaker:
         if frame.rms is not None and frame.rms.size and frame.rms.max() >= self._parts.loud_rms:
             self._loop.call_soon_threadsafe(self._wake)
 
+    @property
+    def behind(self) -> bool:
+        """Whether audio was given to the recogniser that it has not heard yet."""
+        thread = self._thread
+        return thread is not None and thread.position < self._given
+
     def _speaking(self) -> bool:
         """Whether an utterance is open, or audio waits that may hold one."""
-        thread = self._thread
-        return thread is not None and (thread.position < self._given or thread.talking)
+        return self.behind or self.talking
 
     def _wake(self) -> None:
         if self.state is PipelineState.IDLE:

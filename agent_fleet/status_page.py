@@ -1,4 +1,4 @@
-"""The fleet's own HTTP port: /healthz, /pipelines, /metrics."""
+"""The fleet's own HTTP port: /healthz, /pipelines, /metrics, /v1/stream."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from agent_fleet.fleet import Fleet
 from agent_fleet.speaker import Speaker
+from agent_fleet.stream_endpoint import StreamEndpoint
 from agent_fleet.worker import FleetWorker
 from parley.errors import SetupError
 
@@ -48,12 +49,14 @@ class StatusPage:
         """Show these."""
         self._fleet = fleet
         self._worker = worker
+        self._streams = StreamEndpoint(fleet)
         app = web.Application()
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
                 web.get("/pipelines", self._pipelines),
                 web.get("/metrics", self._metrics),
+                web.get("/v1/stream", self._streams.handle),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
@@ -71,7 +74,8 @@ class StatusPage:
             ) from error
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Send the stream clients away and stop listening."""
+        await self._streams.close()
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:

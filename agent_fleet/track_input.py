@@ -23,6 +23,7 @@ class TrackInput:
         self,
         consumers: Sequence[Consumer],
         *,
+        real_time: bool = True,
         clock: Clock = wall_clock_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -30,10 +31,12 @@ class TrackInput:
 
         Args:
             consumers: who takes the frames.
+            real_time: whether a pause means that audio is missing.
             clock: the time in ms since the epoch, read once, at the first frame.
             monotonic: seconds that never jump, for everything after.
         """
         self._consumers = tuple(consumers)
+        self._real_time = real_time
         self._clock = clock
         self._monotonic = monotonic
         self._started = 0.0
@@ -51,7 +54,7 @@ class TrackInput:
         if self.started_ms is None:
             self.started_ms = self._clock() - to_ms(samples)
             self._started = now - to_ms(samples) / 1000
-        elif (now - self._last) * 1000 > _PAUSE_MS:
+        elif self._real_time and (now - self._last) * 1000 > _PAUSE_MS:
             self._skip_missing(now, samples)
         self._last = now
         frame = Frame(self.position, pcm, window_rms(pcm))
@@ -64,6 +67,8 @@ class TrackInput:
         """How many samples there should be by now, by the clock."""
         if self.started_ms is None:
             return 0
+        if not self._real_time:
+            return self.received
         return to_samples((self._monotonic() - self._started) * 1000)
 
     def _skip_missing(self, now: float, samples: int) -> None:
