@@ -8,7 +8,9 @@ from fastapi import Depends, FastAPI
 from functions.webhook.guard import guard
 from functions.webhook.routers import (
     health,
+    insight,
     join_tokens,
+    live,
     rooms,
     summaries,
     tracks,
@@ -28,6 +30,8 @@ GUARDED = (
     tracks.router,
     transcripts.router,
     summaries.router,
+    insight.router,
+    live.router,
     health.router,
 )
 # The contract's version, not the program's: it changes when the OpenAPI document does.

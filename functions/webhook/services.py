@@ -1,12 +1,13 @@
 """What the routes work with, made once a process, and the task list of delayed finalisations."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from functions.webhook.grace import Grace, InlineGrace, TaskGrace
+from functions.webhook.limits import RateLimits
 from parley.auth import TokenVerifier
 from parley.blobs import BlobStore
 from parley.clock import Clock, wall_clock_ms
@@ -27,6 +28,7 @@ class Services:
     tokens: TokenVerifier
     grace: Grace
     clock: Clock = wall_clock_ms
+    limits: RateLimits = field(default_factory=RateLimits)
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock = wall_clock_ms) -> "Services":

@@ -45,10 +45,15 @@ class ChunkStore:
         return [Chunk.model_validate(d) for d in await self.collection.get_many(ids, fields)]
 
     async def read_version(
-        self, track_sid: str, version: Version, headers: Sequence[ChunkHeader]
+        self,
+        track_sid: str,
+        version: Version,
+        headers: Sequence[ChunkHeader],
+        *,
+        words: bool = True,
     ) -> list[Segment]:
         """All segments of a version, in the writer's order; one round trip."""
-        chunks = await self.get_many(chunk_ids(track_sid, version, headers))
+        chunks = await self.get_many(chunk_ids(track_sid, version, headers), words=words)
         return [segment for chunk in chunks for segment in chunk.segments]
 
     async def write_version(

@@ -1,11 +1,54 @@
 """The `rooms` collection: registration, linking of tracks, and the one completion write."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from parley.domain.room import Room, RoomOptions, RoomStatus
 from parley.errors import DuplicateError, NotFoundError
 from parley.storage.database import Database
+
+
+@dataclass(frozen=True)
+class RoomSearch:
+    """What must hold of a room; absent parts let everything through.
+
+    Attributes:
+        status: its status.
+        name: its exact name.
+        participant: an identity that was seen in it.
+        since_ms: registered at or after.
+        until_ms: registered before.
+        sids: it is one of these.
+        after: the registration time and sid of the last one that was read already.
+    """
+
+    status: RoomStatus | None = None
+    name: str | None = None
+    participant: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    sids: tuple[str, ...] | None = None
+    after: tuple[int, str] | None = None
+
+    def query(self) -> dict[str, Any]:
+        """All of it but the status, as conditions on the document."""
+        conditions: list[dict[str, Any]] = []
+        if self.name is not None:
+            conditions.append({"name": self.name})
+        if self.participant is not None:
+            conditions.append({"participants": self.participant})
+        if self.since_ms is not None:
+            conditions.append({"registered_ms": {"$gte": self.since_ms}})
+        if self.until_ms is not None:
+            conditions.append({"registered_ms": {"$lt": self.until_ms}})
+        if self.sids is not None:
+            conditions.append({"_id": {"$in": list(self.sids)}})
+        if self.after is not None:
+            at_ms, sid = self.after
+            older = {"registered_ms": {"$lt": at_ms}}
+            conditions.append({"$or": [older, {"registered_ms": at_ms, "_id": {"$gt": sid}}]})
+        return {"$and": conditions} if conditions else {}
 
 
 class RoomStore:
@@ -55,6 +98,11 @@ class RoomStore:
             match, sort=[("registered_ms", -1), ("_id", 1)], limit=limit
         ):
             yield Room.model_validate(document)
+
+    async def search(self, wanted: "RoomSearch", *, limit: int) -> AsyncIterator[Room]:
+        """Rooms that match, newest first; a scan on the embedded database."""
+        async for room in self.scan(status=wanted.status, query=wanted.query(), limit=limit):
+            yield room
 
     async def link_track(self, sid: str, track_sid: str) -> bool:
         """List a track in its room and await it, only while the room is active.

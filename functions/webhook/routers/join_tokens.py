@@ -4,6 +4,7 @@ from fastapi import APIRouter, status
 from pydantic import BaseModel, Field
 
 from functions.webhook.guard import Caller
+from functions.webhook.limits import MINT
 from functions.webhook.parameters import RoomSid
 from functions.webhook.services import Using
 from parley.auth import Principal, Role
@@ -43,6 +44,7 @@ async def mint_join_token(
     sid: RoomSid, body: JoinRequest, caller: Caller, services: Using
 ) -> JoinToken:
     """A token with which to join the room; viewers can listen only."""
+    services.limits.spend(MINT, caller)
     identity = _identity(caller, body.identity)
     room = await services.stores.rooms.get(sid)
     if room.status is not RoomStatus.ACTIVE:

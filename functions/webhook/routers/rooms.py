@@ -6,11 +6,15 @@ from fastapi import APIRouter, Query, status
 from pydantic import BaseModel, Field
 
 from functions.webhook.guard import Caller
+from functions.webhook.limits import SEARCH
 from functions.webhook.parameters import RoomSid
 from functions.webhook.services import Using
 from parley.domain.room import Room, RoomOptions, RoomStatus, SummaryState
+from parley.errors import BadInputError
 from parley.rooms.closing import close_room
+from parley.rooms.erase import erase_room
 from parley.rooms.registry import Registration, open_room, register_room
+from parley.storage.rooms import RoomSearch
 
 router = APIRouter(tags=["rooms"])
 
@@ -36,6 +40,7 @@ class RoomList(BaseModel):
     """Rooms, newest first."""
 
     rooms: list[RoomView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for older ones.")
 
 
 class OpenRoom(BaseModel):
@@ -89,22 +94,53 @@ async def list_rooms(
     services: Using,
     room_status: Annotated[RoomStatus | None, Query(alias="status")] = None,
     name: Annotated[str | None, Query(max_length=256, description="The exact name.")] = None,
+    participant: Annotated[str | None, Query(max_length=256, description="An identity.")] = None,
+    since_ms: Annotated[int | None, Query(description="Registered at or after.")] = None,
+    until_ms: Annotated[int | None, Query(description="Registered before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=128)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> RoomList:
     """The rooms that the token holds, newest first."""
-    query: dict[str, object] = {}
-    if name is not None:
-        query["name"] = name
-    if not caller.all_rooms:
-        query["_id"] = {"$in": sorted(caller.rooms)}
-    found = services.stores.rooms.scan(status=room_status, query=query, limit=limit)
-    return RoomList(rooms=[view(room) async for room in found])
+    if name is not None or participant is not None:
+        services.limits.spend(SEARCH, caller)
+    search = RoomSearch(
+        status=room_status,
+        name=name,
+        participant=participant,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        sids=None if caller.all_rooms else tuple(sorted(caller.rooms)),
+        after=_decoded(cursor) if cursor else None,
+    )
+    found = [room async for room in services.stores.rooms.search(search, limit=limit + 1)]
+    page = found[:limit]
+    more = len(found) > limit
+    return RoomList(
+        rooms=[view(room) for room in page], next_cursor=_encoded(page[-1]) if more else None
+    )
+
+
+def _encoded(room: Room) -> str:
+    return f"{room.registered_ms}.{room.id}"
+
+
+def _decoded(cursor: str) -> tuple[int, str]:
+    registered, _, sid = cursor.partition(".")
+    if not registered.isascii() or not registered.isdigit() or len(registered) > 15 or not sid:
+        raise BadInputError("the cursor is not one of ours")
+    return int(registered), sid
 
 
 @router.get("/rooms/{sid}", response_model=RoomView)
 async def get_room(sid: RoomSid, services: Using) -> RoomView:
     """One room."""
     return view(await services.stores.rooms.get(sid))
+
+
+@router.delete("/rooms/{sid}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_room(sid: RoomSid, caller: Caller, services: Using) -> None:
+    """Erase a room that is over: recordings, words and summary. A tombstone stays."""
+    await erase_room(services.stores, services.blobs, sid, by=caller.sub, clock=services.clock)
 
 
 @router.post("/rooms/{sid}/register", response_model=RegistrationView)

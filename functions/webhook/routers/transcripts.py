@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from functions.webhook.guard import Caller
+from functions.webhook.limits import SEARCH
 from functions.webhook.parameters import Cursor, Limit, RoomSid
 from functions.webhook.services import Services, Using
 from parley.domain.room import Room, RoomStatus
@@ -77,6 +79,7 @@ Text = Annotated[str | None, Query(min_length=1, max_length=200, description="Wo
 @router.get("/rooms/{sid}/transcript", response_model=TranscriptPage)
 async def get_transcript(
     sid: RoomSid,
+    caller: Caller,
     services: Using,
     from_: From = None,
     to: To = None,
@@ -89,6 +92,8 @@ async def get_transcript(
     limit: Limit = 100,
 ) -> TranscriptPage:
     """A page of the transcript, every segment once, also while the room is live."""
+    if text is not None:
+        services.limits.spend(SEARCH, caller)
     query = fingerprint(sid, from_, to, participant, min_confidence, text, version)
     after = decode(cursor, query) if cursor else {}
     reading = await _open(services, sid)

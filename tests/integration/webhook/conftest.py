@@ -51,6 +51,12 @@ def api_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
-def stack_settings(api_stack: Stack) -> Settings:
+@pytest.fixture(scope="session")
+def stack_settings_module(api_stack: Stack) -> Settings:
+    """The settings of `api_stack`, for fixtures that outlive a test."""
     return settings_of(api_stack)
+
+
+@pytest.fixture
+def stack_settings(stack_settings_module: Settings) -> Settings:
+    return stack_settings_module
