@@ -28,6 +28,7 @@ _LANGUAGES = {
     "p": "pt-BR",
     "z": "zh-CN",
 }
+_REPOSITORY = "hexgrad/Kokoro-82M"
 _GENDERS: dict[str, Literal["female", "male"]] = {"f": "female", "m": "male"}
 
 
@@ -65,9 +66,10 @@ class KokoroTorch:
             )
         self._folder = folder
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = kokoro.KModel(repo_id="local", config=str(config), model=str(weights))
+        # The name only chooses how Chinese is read; with all files given nothing is fetched.
+        model = kokoro.KModel(repo_id=_REPOSITORY, config=str(config), model=str(weights))
         self._model = model.to(self._device).eval()
-        self._new_pipeline = partial(kokoro.KPipeline, repo_id="local", model=self._model)
+        self._new_pipeline = partial(kokoro.KPipeline, repo_id=_REPOSITORY, model=self._model)
         self._pipelines: dict[str, Any] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="kokoro")
         names = [path.stem for path in (folder / "voices").glob("*.pt")]
