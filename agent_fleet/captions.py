@@ -47,6 +47,8 @@ class RoomCaptions:
             "parley.confidence": f"{caption.confidence:.3f}",
             "parley.language": track.language,
         }
+        if track.wanted:
+            attributes["parley.language_unknown"] = track.wanted
         if self._direct:
             await self._send(caption.text, track.identity, attributes)
             return

@@ -83,6 +83,12 @@ class Registrar:
                 )
         raise AssertionError("unreachable")
 
+    async def set_language(self, track_sid: str, language: str) -> None:
+        """Note the language that a track is heard in from now on."""
+        async for attempt in stamina.retry_context(on=_retryable, attempts=5):
+            with attempt:
+                await self._stores.tracks.set_language(track_sid, language)
+
     async def is_final(self, room_sid: str) -> bool:
         """Whether the room accepts no more tracks."""
         async for attempt in stamina.retry_context(on=_retryable, attempts=5):

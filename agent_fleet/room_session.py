@@ -1,7 +1,9 @@
 """One room: hears every audio track of its participants from subscription to end."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from livekit import rtc
@@ -19,8 +21,11 @@ log = get_logger("room")
 
 CONTROL_TOPIC = "parley_control"
 VOICE_TRACK = "parley-voice"
+LANGUAGE = "language"
+"""The participant attribute, and the RPC method, that say which language somebody speaks."""
 PAUSED_ATTRIBUTE = "parley.paused"
 _TEND_S = 0.5
+_OPTIONS_S = 1.0  # audio before the room's options are known is not heard
 _NOT_SPEAKERS = (
     rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
     rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
@@ -39,11 +44,12 @@ class RoomSession:
         self._room_sid = ""
         self._options = RoomOptions()
         self._taps: dict[str, tuple[Speaker, AudioTap]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._ended = asyncio.Event()
+        self._wishes: dict[str, str] = {}
         self._checking = False
         self._loop = asyncio.get_running_loop()
-        self._sid_known = asyncio.Event()
+        self._options_known = asyncio.Event()
 
     def attend(self) -> None:
         """Listen to the room's events."""
@@ -53,14 +59,15 @@ class RoomSession:
         on("track_muted", lambda _p, publication: self._on_muted(publication.sid, True))
         on("track_unmuted", lambda _p, publication: self._on_muted(publication.sid, False))
         on("data_received", self._on_data)
+        on("participant_attributes_changed", self._on_attributes)
         on("disconnected", lambda *_: self._ended.set())
 
     async def run(self, room_sid: str) -> None:
         """Work until the room closes, is finalised, or `end` is called; then end every speaker."""
         self._room_sid = room_sid
-        self._sid_known.set()
         self._spawn(self._register())
         self._spawn(self._tend())
+        self._room.local_participant.register_rpc_method(LANGUAGE, self._on_language)
         try:
             await self._ended.wait()
         finally:
@@ -102,6 +109,7 @@ class RoomSession:
             lambda: self._fleet.registrar.register_room(self._room_sid, self._room.name)
         )
         self._options = options
+        self._options_known.set()
 
     def _on_subscribed(
         self,
@@ -121,15 +129,14 @@ class RoomSession:
         publication: rtc.RemoteTrackPublication,
         participant: rtc.RemoteParticipant,
     ) -> None:
-        await self._sid_known.wait()
+        with contextlib.suppress(TimeoutError):  # without them: recorded, in the default language
+            await asyncio.wait_for(self._options_known.wait(), _OPTIONS_S)
         fleet, sid = self._fleet, publication.sid
         if sid in self._taps:
             return
-        language = fleet.languages.choose(
-            participant.attributes.get("language"),
-            self._options.languages.get(participant.identity),
-            self._options.language,
-        )
+        if attribute := participant.attributes.get(LANGUAGE):
+            self._wishes.setdefault(participant.identity, attribute)
+        language, wanted = self._language(participant.identity)
         whose = SpeakerTrack(
             room_sid=self._room_sid,
             room_name=self._room.name,
@@ -137,6 +144,7 @@ class RoomSession:
             identity=participant.identity,
             name=participant.name,
             language=language,
+            wanted=wanted,
         )
         published_ms = self._clock()
         record = self._options.record == "agent" and fleet.settings.record_audio
@@ -169,6 +177,31 @@ class RoomSession:
         if sid in self._taps:
             self._taps[sid][0].input.muted = muted
 
+    def _on_attributes(self, changed: dict[str, str], participant: rtc.Participant) -> None:
+        if LANGUAGE in changed:
+            self._spawn(self._change_language(participant.identity, changed[LANGUAGE]))
+
+    async def _on_language(self, call: rtc.RpcInvocationData) -> str:
+        """RPC `language`: the caller speaks the language in the payload; answers what is heard."""
+        return await self._change_language(call.caller_identity, call.payload.strip())
+
+    async def _change_language(self, identity: str, wish: str) -> str:
+        """Hear somebody in another language; one that is not known becomes the room's."""
+        self._wishes[identity] = wish
+        language, wanted = self._language(identity)
+        for speaker in [s for s, _ in self._taps.values() if s.track.identity == identity]:
+            sid = speaker.track.track_sid
+            await speaker.change_language(language, wanted)
+            await self._fleet.on_main(partial(self._fleet.registrar.set_language, sid, language))
+        return language
+
+    def _language(self, identity: str) -> tuple[str, str]:
+        """Which language somebody is heard in, and the one they wanted if that is another."""
+        options, languages = self._options, self._fleet.languages
+        wish = self._wishes.get(identity, "")
+        language = languages.choose(wish, options.languages.get(identity), options.language)
+        return language, wish if wish and languages.find(wish) is None else ""
+
     def _on_data(self, packet: rtc.DataPacket) -> None:
         if packet.topic == CONTROL_TOPIC and b"finalize" in packet.data and not self._checking:
             self._spawn(self._end_if_final())
@@ -200,12 +233,12 @@ class RoomSession:
         self._fleet.manager.remove(speaker)
         log.info("speaker left", room_sid=self._room_sid, track_sid=sid)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
 
-    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+    def _task_ended(self, task: "asyncio.Task[object]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             log.error("room task failed", exc_info=task.exception())

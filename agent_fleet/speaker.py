@@ -165,16 +165,19 @@ class Speaker:
             case PipelineState.LIVE:
                 self._watch()
 
-    async def change_language(self, language: str) -> None:
+    async def change_language(self, language: str, wanted: str = "") -> None:
         """Hear what follows in another language; what is being said is finished in the old one."""
         patience = time.monotonic() + _PATIENCE_S
         # Not in the middle of a word. A thread sets the flag, so it is looked at.
         while self._speaking() and time.monotonic() < patience:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        if language == self.track.language or self._closed:
+        if self._closed:
+            return
+        if language == self.track.language:
+            self.track = self.dispatcher.track = self.track.speaking(language, wanted)
             return
         old, self._thread = self._thread, None
-        self.track = self.track.speaking(language)
+        self.track = self.track.speaking(language, wanted)
         if self.state is PipelineState.LIVE:
             self._thread = self._new_thread()  # takes the audio from now on
         if old is not None:

@@ -14,7 +14,9 @@ class SpeakerTrack:
     identity: str
     name: str
     language: str
+    wanted: str = ""
+    """The language that was asked for, where that can't be served."""
 
-    def speaking(self, language: str) -> Self:
+    def speaking(self, language: str, wanted: str = "") -> Self:
         """The same track, heard in another language."""
-        return replace(self, language=language)
+        return replace(self, language=language, wanted=wanted)

@@ -1,6 +1,9 @@
 """The LiveKit worker: takes jobs for the rooms it is sent to, each in a thread of this process."""
 
 import asyncio
+import contextlib
+import importlib
+import os
 
 from livekit.agents import (
     AgentServer,
@@ -56,6 +59,7 @@ class FleetWorker:
 
     async def run(self) -> None:
         """Stay connected until `close`; raises when LiveKit stays unreachable."""
+        await asyncio.to_thread(_import_job_runner)
         await self._server.run(devmode=False)
 
     async def close(self, wait_s: float) -> None:
@@ -81,3 +85,11 @@ class FleetWorker:
         finally:
             self._sessions.discard(session)
             ctx.shutdown("room attended")
+
+
+def _import_job_runner() -> None:
+    """Import what the first job would import: a second or more before its first caption."""
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")  # its models aren't used
+    with contextlib.suppress(ImportError):
+        importlib.import_module("livekit.agents.ipc.job_proc_lazy_main")
+        importlib.import_module("livekit.agents.ipc._preload")

@@ -1,6 +1,7 @@
 """A fleet process on real servers, and participants that speak into its rooms."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent_fleet.languages import PROJECT_MODEL
 from parley.blobs import BlobStore
 from parley.clock import wall_clock_ms
 from parley.domain.room import RoomOptions
@@ -144,11 +146,18 @@ def new_settings(*servers: Stack, state_dir: Path) -> Settings:
     return settings
 
 
+def two_languages() -> dict[str, str]:
+    """Two languages; the second is the same model under another name, which captions show."""
+    folders = {"en": str(PROJECT_MODEL), "xx": str(PROJECT_MODEL)}
+    return {"PARLEY_LIVE_MODELS": json.dumps(folders)}
+
+
 @pytest.fixture(scope="session")
 def fleet(
     fleet_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FleetProcess]:
-    running = FleetProcess(fleet_settings, tmp_path_factory.mktemp("fleet") / "fleet.log")
+    folder = tmp_path_factory.mktemp("fleet")
+    running = FleetProcess(fleet_settings, folder / "fleet.log", extra=two_languages())
     running.start()
     yield running
     if running.process is not None:
