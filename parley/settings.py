@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     whisper_compute_type: str = Field("int8", description="Compute type of the transcriber.")
     whisper_threads: int = Field(0, description="Threads per transcription; 0 means all cores.")
     job_attempts: int = Field(3, description="Attempts a job gets before it is a dead letter.")
+    retry_seconds: float = Field(
+        30.0, description="Seconds until a failed job is tried again; four times as long each time."
+    )
     lease_seconds: int = Field(
         960, description="Seconds a transcription may hold its track before another takes over."
     )

@@ -23,6 +23,7 @@ from parley.blobs import BlobStore
 from parley.blobs.keys import parse_recording_key
 from parley.events.s3 import parse_object_events
 from parley.queue.handback import hand_back
+from parley.queue.retry import retry_soon
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
 from parley.telemetry.lambda_run import instrumented
@@ -70,7 +71,9 @@ def _on_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
         try:
             asyncio.run(_on_message(settings, record, lambda_context))
         except Exception:
-            log.exception("message failed", receives=record.attributes.approximate_receive_count)
+            receives = int(record.attributes.approximate_receive_count or 1)
+            log.exception("message failed", receives=receives)
+            retry_soon(settings, record.event_source_arn, record.receipt_handle, receives)
             raise
 
 

@@ -144,11 +144,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         try:
             deployed = aws.deploy()
             found = {k.removeprefix("PARLEY_").lower(): v for k, v in aws.stack.environment.items()}
-            # A failed message comes back after six timeouts, 90 minutes; here at once.
-            aws_queue = deployed.outputs["TranscribeQueueUrl"]
-            deployed.client("sqs").set_queue_attributes(
-                QueueUrl=aws_queue, Attributes={"VisibilityTimeout": "2"}
-            )
             yield Cloud(aws, deployed, Settings.model_validate(found))
         finally:
             loop.run(aws.__aexit__(None, None, None))
