@@ -1,6 +1,7 @@
 """`parley demo`: hold the scripted meeting in the running stack, or in one of its own."""
 
 import asyncio
+import datetime
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,11 +41,14 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     voices: Annotated[Voices, typer.Option(help="What speaks.")] = Voices.KOKORO,
-    room: Annotated[str, typer.Option(help="Name of the room.")] = "demo",
+    room: Annotated[
+        str | None, typer.Option(help="Name of the room; `demo-` and the time without it.")
+    ] = None,
     state_dir: StateDir = None,
 ) -> None:
     """Hold a scripted meeting of four in a real room and show what came of it."""
     folder = (state_dir or Settings().state_dir).expanduser()
+    room = room or f"demo-{datetime.datetime.now():%H%M%S}"
     raise typer.Exit(asyncio.run(_until_interrupted(folder, voices, room)))
 
 

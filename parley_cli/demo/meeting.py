@@ -30,7 +30,7 @@ class Limits:
     agent_s: float = 30.0
     tracks_s: float = 15.0
     stored_s: float = 60.0
-    transcribed_s: float = 240.0
+    transcribed_s: float = 600.0
     completed_s: float = 30.0
     summary_s: float = 120.0
 
