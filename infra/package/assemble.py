@@ -1,6 +1,7 @@
 """Puts a deployable's files into a folder: locked packages without ballast, and our own sources."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,8 +20,9 @@ SOURCE_ONLY = ("breadability", "docopt")
 # botocore describes every AWS service; these are the ones that we call.
 SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
 # Never imported at run time, or different at every install.
-BALLAST = ("__pycache__", "*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "py.typed", "tests")
-BALLAST_INFO = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+BALLAST_FOLDERS = frozenset({"__pycache__", "tests"})
+BALLAST_SUFFIXES = frozenset({".pyi", ".pyx", ".pxd", ".h", ".c"})
+BALLAST_INFO = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 
 
 def assemble(part: Part, folder: Path, python: str) -> None:
@@ -57,23 +59,24 @@ def _install(requirements: Path, folder: Path, python: str) -> None:
 
 
 def _prune(folder: Path) -> None:
+    for parent, folders, files in os.walk(folder):
+        here = Path(parent)
+        for name in [name for name in folders if name in BALLAST_FOLDERS or _unused(here, name)]:
+            shutil.rmtree(here / name)
+            folders.remove(name)
+        for name in files:
+            if Path(name).suffix in BALLAST_SUFFIXES or (
+                here.suffix == ".dist-info" and name in BALLAST_INFO
+            ):
+                (here / name).unlink()
     shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts name this machine's interpreter
-    for pattern in BALLAST:
-        for path in folder.rglob(pattern):
-            _delete(path)
-    for info in folder.glob("*.dist-info"):
-        for name in BALLAST_INFO:
-            (info / name).unlink(missing_ok=True)
-    for service in folder.glob("botocore/data/*"):
-        if service.is_dir() and service.name not in SERVICES:
-            shutil.rmtree(service)
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _unused(parent: Path, name: str) -> bool:
+    """Whether a folder is data that nobody here reads."""
+    if parent.name == "data" and parent.parent.name == "botocore":
+        return name not in SERVICES
+    return (parent.name, name) == ("pycountry", "locales")  # names of countries, translated
 
 
 def _copy(source: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from parley.voice import SAMPLE_RATE, open_engine
 from tests.deploy.conftest import Cloud, until
 from tests.integration.webhook.signed import event, sign, speaker
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 SPOKEN = "Good morning. I will send the report to the customer on Friday."
 
 

@@ -7,7 +7,7 @@ import pytest
 from infra.local import deploy
 from tests.deploy.conftest import Cloud
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def stacks(cloud: Cloud) -> list[str]:
