@@ -10,7 +10,7 @@ from parley.settings import load_settings
 
 pytest_plugins = ["tests.stack_fixtures.servers"]
 
-_CATEGORIES = {"unit", "integration", "e2e"}
+_CATEGORIES = ("unit", "integration", "e2e", "deploy")
 
 
 def pytest_configure() -> None:
@@ -24,12 +24,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by the folder it lies in; run the fast ones first."""
     here = Path(__file__).parent
+    order: dict[pytest.Item, int] = {}
     for item in items:
         category = item.path.relative_to(here).parts[0]
         if category in _CATEGORIES:
             item.add_marker(category)
-    order = {"unit": 0, "integration": 1, "e2e": 2}
-    items.sort(key=lambda item: order.get(item.path.relative_to(here).parts[0], 3))
+        order[item] = _CATEGORIES.index(category) if category in _CATEGORIES else -1
+    items.sort(key=order.__getitem__)
 
 
 @pytest.fixture(autouse=True)
