@@ -1,4 +1,4 @@
-"""Train the network on the cached features: `python -m recipe.train NAME [--epochs N] [--minutes M]`, resumable.
+"""Train the network on the cached features: `python -m recipe.train NAME [--epochs N]`, resumable.
 
 The checkpoint of each epoch lies in the cache; the same command goes on from it. `--init OTHER` begins from the
 weights of another run, for more data.
@@ -82,11 +82,17 @@ class Data:
         return x, y, self.phones[members].astype(np.int32), (self.frames[members] + 2) // 3
 
 
-def load(copies: int | None = None) -> Data:
-    """All cached features (of the first `copies` copies)."""
+def load(copies: str = "") -> Data:
+    """The cached features.
+
+    Args:
+        copies: How many copies to take of each engine's shards, such as `kokoro=4,espeak=1`; all without it.
+    """
     files = sorted((CACHE / "features").glob("[a-z]*.npz"))
-    if copies is not None:
-        files = [f for f in files if int(f.stem.rsplit("-", 1)[1]) < copies]
+    if copies:
+        most = {engine: int(n) for engine, n in (part.split("=") for part in copies.split(","))}
+        named = [(f, *f.stem.split("-")) for f in files]
+        files = [f for f, engine, _, copy in named if int(copy) < most.get(engine, 0)]
     parts = [dict(np.load(f)) for f in files]
     frames = np.concatenate([p["frames"] for p in parts]).astype(np.int64)
     phones = np.concatenate([p["phones"] for p in parts]).astype(np.int64)
@@ -106,7 +112,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--copies", type=int)
+    parser.add_argument("--copies", default="", help="such as kokoro=4,espeak=1; else all")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--init", help="another run whose weights to begin from")
     args = parser.parse_args()
