@@ -77,6 +77,7 @@ test: lint servers ## Lint, then every test: unit, integration on real servers, 
 	$(BIN)/pytest tests
 
 include infra/Makefile.inc
+include models/Makefile.inc
 
 .PHONY: clean
 clean: ## Remove what was built or installed here (not the caches, not .parley)
