@@ -26,6 +26,7 @@ from parley.storage import Stores
 from parley.telemetry.lambda_run import count
 from parley.telemetry.logs import get_logger
 from parley.transcribe.engine import Transcriber
+from parley.transcribe.parts import PART_SECONDS
 
 log = get_logger("whisper_job")
 
@@ -57,6 +58,7 @@ class Job:
         blobs: the object store.
         transcriber: gives the loaded model; called only when there is something to transcribe.
         remaining_ms: milliseconds that this invocation still has.
+        part_seconds: longest part that is transcribed at once.
         clock: the time.
     """
 
@@ -65,6 +67,7 @@ class Job:
     blobs: BlobStore
     transcriber: Callable[[], Transcriber]
     remaining_ms: Callable[[], int]
+    part_seconds: float = PART_SECONDS
     clock: Clock = wall_clock_ms
 
     async def run(self, name: RecordingName, *, owner: str) -> Outcome:
@@ -150,6 +153,7 @@ class Job:
                 recording=recording,
                 owner=owner,
                 remaining_ms=self.remaining_ms,
+                part_seconds=self.part_seconds,
             )
             return await run.go_on(path)
 

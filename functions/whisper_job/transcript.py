@@ -13,7 +13,7 @@ from parley.errors import AudioError, ConflictError
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
 from parley.transcribe.engine import SAMPLE_RATE, Transcriber, Utterance
-from parley.transcribe.parts import PART_SECONDS, Part, cut_into_parts
+from parley.transcribe.parts import Part, cut_into_parts
 
 log = get_logger("whisper_job")
 
@@ -42,7 +42,7 @@ class TranscriptRun:
     recording: Recording
     owner: str
     remaining_ms: Callable[[], int]
-    part_seconds: float = PART_SECONDS
+    part_seconds: float
 
     async def go_on(self, path: Path) -> int | None:
         """Transcribe from where the last invocation stopped.

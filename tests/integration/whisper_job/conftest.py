@@ -1,7 +1,6 @@
 """A registered room with one recorded track on real servers, and the handler's ways in."""
 
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,19 +74,22 @@ class World:
     async def finalize(self, room: str) -> None:
         await finalize_room(self.stores, self.blobs, room)
 
-    def job(self, transcriber: object, *, remaining_ms: int = 900_000) -> Job:
+    def job(
+        self, transcriber: object, *, remaining_ms: int = 900_000, part_seconds: float = 600.0
+    ) -> Job:
         return Job(
             settings=self.settings,
             stores=self.stores,
             blobs=self.blobs,
             transcriber=lambda: transcriber,  # type: ignore[return-value, arg-type]
             remaining_ms=lambda: remaining_ms,
+            part_seconds=part_seconds,
         )
 
 
 @pytest.fixture
-async def world(database: Database, blobs: BlobStore) -> AsyncIterator[World]:
-    yield World(Settings(whisper_threads=1), Stores.of(database), blobs)
+async def world(database: Database, blobs: BlobStore) -> World:
+    return World(Settings(whisper_threads=1), Stores.of(database), blobs)
 
 
 @pytest.fixture(scope="session")

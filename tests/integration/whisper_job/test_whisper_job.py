@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from functions.whisper_job.job import Outcome, TrackNotReadyError
 from functions.whisper_job.recording import RecordingMissingError
-from functions.whisper_job.transcript import TranscriptRun
 from parley.audio.ogg import encode_opus
 from parley.blobs import manifest_key, recording_key, timeline_key
 from parley.blobs.keys import RecordingName
@@ -241,11 +240,8 @@ class Killed(BaseException):
     """Stands for the process being killed: nothing handles it."""
 
 
-async def test_a_long_recording_takes_several_invocations(
-    world: World, long_speech: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_recording_takes_several_invocations(world: World, long_speech: bytes) -> None:
     """Parts of 15 s; each invocation has time for one; the third is killed in its part."""
-    monkeypatch.setattr(TranscriptRun, "part_seconds", 15.0)
     room = await world.room()
     track = await world.track(room)
     await world.upload(room, track, long_speech)
@@ -253,7 +249,7 @@ async def test_a_long_recording_takes_several_invocations(
     name = RecordingName(room, track)
     calls = Counting()
 
-    short = world.job(calls, remaining_ms=1000)
+    short = world.job(calls, remaining_ms=1000, part_seconds=15)
     assert await short.run(name, owner="m1") is Outcome.UNFINISHED
     after_one = (await world.stores.tracks.get(track)).progress
     assert after_one is not None
@@ -265,8 +261,8 @@ async def test_a_long_recording_takes_several_invocations(
         raise Killed
 
     with pytest.raises(Killed):
-        await world.job(Counting(kill)).run(name, owner="m3")
-    assert await world.job(calls).run(name, owner="m3") is Outcome.DONE
+        await world.job(Counting(kill), part_seconds=15).run(name, owner="m3")
+    assert await world.job(calls, part_seconds=15).run(name, owner="m3") is Outcome.DONE
 
     assert len(calls.calls) >= 4
     assert sum(calls.calls) == pytest.approx(4 * 12.202, abs=0.1)  # nothing twice, nothing lost
@@ -286,15 +282,14 @@ async def test_a_transcript_in_parts_is_that_of_the_whole(
     world: World,
     whisper: WhisperTranscriber,
     long_speech: bytes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     texts = []
     for seconds in (600.0, 15.0):
-        monkeypatch.setattr(TranscriptRun, "part_seconds", seconds)
         room = await world.room()
         track = await world.track(room)
         await world.upload(room, track, long_speech)
-        await world.job(whisper).run(RecordingName(room, track), owner="m")
+        job = world.job(whisper, part_seconds=seconds)
+        await job.run(RecordingName(room, track), owner="m")
         stored = await world.stores.tracks.get(track)
         segments = await world.stores.chunks.read_version(
             track, Version.FINAL, stored.headers(Version.FINAL)
