@@ -18,6 +18,7 @@ from parley_cli.runner.app import make_app
 from parley_cli.runner.dispatch import Dispatcher
 from parley_cli.runner.functions import FUNCTIONS, LocalFunction, present
 from parley_cli.runner.jobs import JobQueue
+from parley_cli.runner.priority import give_way
 
 log = get_logger("runner")
 
@@ -26,6 +27,7 @@ def main(functions: tuple[LocalFunction, ...] = FUNCTIONS) -> int:
     """Run the runner for these functions; returns the exit status."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    give_way()
     try:
         _serve(settings, present(functions))
     except ParleyError as error:
