@@ -22,6 +22,7 @@ from agent_fleet.speaker_track import SpeakerTrack
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
 from parley.blobs import BlobStore
+from parley.livekit_api import LiveKit
 from parley.settings import Settings
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
@@ -52,7 +53,15 @@ class Fleet:
         self.registrar = Registrar(settings, stores)
         self.storer = SegmentStorer(stores, SegmentSpool(settings.state_dir))
         self._recordings = RecordingSpool(settings.state_dir)
-        self.uploader = RecordingUploader(stores, blobs, self.registrar, self._recordings)
+        self._livekit = LiveKit.from_settings(settings)
+        self.uploader = RecordingUploader(
+            stores,
+            blobs,
+            self._livekit,
+            self.registrar,
+            self._recordings,
+            settings.agent_name,
+        )
         self.recorder = Recorder(self._recordings)
         self._stores = stores
         self.metrics = FleetMetrics(self.manager)
@@ -84,6 +93,7 @@ class Fleet:
             group.create_task(self.storer.drain(limit_s))
             group.create_task(self.uploader.drain(limit_s))
         await self.registrar.aclose()
+        await self._livekit.aclose()
         self._stores.close()
 
     def on_main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Future[T]":

@@ -42,6 +42,7 @@ class TrackRecording:
         self._waiting_samples = 0
         self._written = 0
         self._failed_at: int | None = None
+        files.set_earlier_aside()
         files.write_track(track)
         self._writer = OggOpusWriter(files.audio, SAMPLE_RATE)
 

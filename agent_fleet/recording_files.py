@@ -55,6 +55,13 @@ class RecordingFiles:
         """Parts that killed processes left of the same track, oldest first."""
         return sorted(self.folder.glob(f"{self.track_sid}.part-*.ogg"))
 
+    def set_earlier_aside(self) -> None:
+        """Keep what a killed process left of this track as a part, before a new file is begun."""
+        if not (self.audio.exists() and self.track.exists()):
+            return
+        started_ms = self.read_track().started_ms
+        self.audio.rename(self.folder / f"{self.track_sid}.part-{started_ms}.ogg")
+
     def lock(self) -> FileLock:
         """The lock of whoever writes or uploads it; not yet taken."""
         return FileLock(self.folder / f"{self.track_sid}.lock", thread_local=False)

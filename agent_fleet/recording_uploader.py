@@ -8,30 +8,42 @@ from collections.abc import Coroutine
 from typing import Any
 
 import stamina
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from agent_fleet.frames import SAMPLE_RATE
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
+from agent_fleet.recording_merge import merge_parts
 from agent_fleet.registration import Registrar
 from agent_fleet.speaker_track import SpeakerTrack
 from parley.audio.ogg import decode_pieces
 from parley.blobs import BlobStore, manifest_key, recording_key
 from parley.domain.track import Recording, TrackStatus
 from parley.errors import AudioError, NotFoundError, ParleyError
+from parley.livekit_api import LiveKit
 from parley.rooms.completion import finish_track
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
 
 log = get_logger("uploader")
 
+_LOOK_AGAIN_S = 3.0
+
 
 class RecordingUploader:
     """Brings recordings from the spool to the object store."""
 
     def __init__(
-        self, stores: Stores, blobs: BlobStore, registrar: Registrar, spool: RecordingSpool
+        self,
+        stores: Stores,
+        blobs: BlobStore,
+        livekit: LiveKit,
+        registrar: Registrar,
+        spool: RecordingSpool,
+        agent_name: str,
     ) -> None:
         """Upload from this spool; make it on the main event loop."""
+        self._livekit = livekit
+        self._agent_name = agent_name
         self._stores = stores
         self._blobs = blobs
         self._registrar = registrar
@@ -39,6 +51,8 @@ class RecordingUploader:
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self.uploaded = 0
+        self.can_take_rooms = asyncio.Event()
+        """Set once LiveKit can send rooms to this process."""
 
     @property
     def waiting(self) -> int:
@@ -77,6 +91,8 @@ class RecordingUploader:
         task.add_done_callback(self._tasks.discard)
 
     async def _recover(self, files: RecordingFiles, lock: FileLock) -> None:
+        if not await self._wait_for_its_end(files, lock):
+            return
         try:
             if files.read_manifest() is None:
                 track = files.read_track()
@@ -98,11 +114,51 @@ class RecordingUploader:
             return
         await self._upload(files, lock)
 
+    async def _wait_for_its_end(self, files: RecordingFiles, lock: FileLock) -> bool:
+        """Wait while the track is still published; False when an agent went on recording it.
+
+        Uploading it now would start the transcription of half a track. The room may have lost its
+        only agent with the killed process, so one is asked for.
+        """
+        try:
+            track = files.read_track()
+        except (OSError, ValueError):
+            return True
+        asked = False
+        while await self._published(track):
+            lock.release()
+            if not asked:
+                log.info("left-over track is still live", track_sid=track.track_sid)
+                # LiveKit forgets a request that comes when no worker is there.
+                await self.can_take_rooms.wait()
+                await self._livekit.dispatch_agent(track.room_name, self._agent_name)
+                asked = True
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            if not files.track.exists():  # recorded to its end and uploaded meanwhile
+                lock.release()
+                return False
+        return True
+
+    async def _published(self, track: RecordedTrack) -> bool:
+        try:
+            people = await self._livekit.list_participants(track.room_name)
+        except ParleyError as error:
+            log.warning("can't see who is there", reason=error.code)
+            return False
+        return any(t.sid == track.track_sid for person in people for t in person.audio_tracks)
+
     async def _upload(self, files: RecordingFiles, lock: FileLock) -> None:
         try:
             track = files.read_track()
             recording = files.read_manifest()
             assert recording is not None
+            if files.earlier:
+                recording = await asyncio.to_thread(merge_parts, files, recording)
+                files.write_manifest(recording)
             await self._registrar.publish_track(_speaker(track), track.started_ms)
             await self._put(files, track, recording)
             files.remove()

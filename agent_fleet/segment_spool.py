@@ -4,6 +4,7 @@
 database is asked and deleted when all of it is stored. `<track>.lock` says who writes it.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from parley.domain.segment import Segment
 from parley.telemetry.logs import get_logger
 
 log = get_logger("spool")
+
+_MOST_FILES = 9
 
 
 @dataclass
@@ -70,21 +73,28 @@ class SegmentSpool:
         self.root = state_dir / "spool" / "segments"
 
     def open(self, room_sid: str, track_sid: str) -> SegmentFile:
-        """The file of a track, locked.
+        """A file for a track, locked: a further one where somebody still stores an earlier one.
 
         Raises:
-            filelock.Timeout: another process has it.
+            filelock.Timeout: that is so nine times over.
         """
-        folder = self.root / room_sid
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{track_sid}.lock", thread_local=False)
-        lock.acquire(timeout=0)
-        return SegmentFile(folder / f"{track_sid}.jsonl", room_sid, track_sid, lock)
+        for number in range(1, _MOST_FILES):
+            name = track_sid if number == 1 else f"{track_sid}.{number}"
+            with contextlib.suppress(Timeout):
+                return self._open(room_sid, track_sid, name)
+        return self._open(room_sid, track_sid, f"{track_sid}.{_MOST_FILES}")
 
     def left_over(self) -> Iterator[SegmentFile]:
         """Files that nobody writes, each locked now."""
         for path in sorted(self.root.glob("*/*.jsonl")):
             try:
-                yield self.open(path.parent.name, path.stem)
+                yield self._open(path.parent.name, path.stem.split(".")[0], path.stem)
             except Timeout:
                 continue
+
+    def _open(self, room_sid: str, track_sid: str, name: str) -> SegmentFile:
+        folder = self.root / room_sid
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", thread_local=False)
+        lock.acquire(timeout=0)
+        return SegmentFile(folder / f"{name}.jsonl", room_sid, track_sid, lock)

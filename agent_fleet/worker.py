@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import threading
 
 from livekit.agents import (
     AgentServer,
@@ -30,6 +31,8 @@ class FleetWorker:
         settings = fleet.settings
         self._fleet = fleet
         self._sessions: set[RoomSession] = set()
+        self._names: set[str] = set()
+        self._lock = threading.Lock()  # each job runs in a thread of its own
         self._registered = False
         self._server = AgentServer(
             # Threads, so that rooms share one model; see docs/decisions.
@@ -74,8 +77,16 @@ class FleetWorker:
 
     def _on_registered(self, *_: object) -> None:
         self._registered = True
+        self._fleet.uploader.can_take_rooms.set()
 
     async def _attend(self, ctx: JobContext) -> None:
+        name = ctx.job.room.name
+        with self._lock:
+            if name in self._names:
+                log.warning("sent twice to one room", room=name)
+                ctx.shutdown("this process is in the room already")
+                return
+            self._names.add(name)
         session = RoomSession(self._fleet, ctx.room)
         self._sessions.add(session)
         try:
@@ -84,6 +95,8 @@ class FleetWorker:
             await session.run(await ctx.room.sid)
         finally:
             self._sessions.discard(session)
+            with self._lock:
+                self._names.discard(name)
             ctx.shutdown("room attended")
 
 

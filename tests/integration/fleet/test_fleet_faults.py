@@ -170,6 +170,47 @@ async def test_what_a_killed_agent_had_is_finished_by_the_next_start(
     assert not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
 
 
+async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recording(
+    own_fleet: FleetProcess, direct: Settings, stores: Stores
+) -> None:
+    blobs = BlobStore.from_settings(direct)
+    async with LiveKit.from_settings(direct) as livekit, open_room(livekit, stores, direct) as room:
+        alice = Person(direct.livekit_url, livekit.join_token(room.name, "alice"))
+        await alice.join()
+        track_sid = await alice.publish()
+        await alice.speak(silence(0.6))
+        await _speak(alice, SENTENCES[:1])
+        await alice.speak(silence(1.0))
+        await asyncio.to_thread(own_fleet.stop, signal.SIGKILL)
+        restarting = asyncio.create_task(asyncio.to_thread(own_fleet.start))
+        while not restarting.done():
+            await alice.speak(silence(0.2))
+        await restarting
+        for _ in range(100):
+            if track_sid in [p["track_sid"] for p in await own_fleet.pipelines()]:
+                break
+            await alice.speak(silence(0.2))
+        await alice.speak(silence(0.6))
+        await _speak(alice, SENTENCES[1:2])
+        assert (await stores.tracks.get(track_sid)).status is TrackStatus.LIVE
+        await alice.leave()
+
+        async def recorded() -> bool:
+            return (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
+
+        await eventually(recorded, 60, "recording stored")
+
+        async def all_stored() -> bool:
+            return await _stored(stores, track_sid) == list(SENTENCES[:2])
+
+        await eventually(all_stored, 60, "segments stored")
+    manifest = Recording.model_validate_json(await blobs.get(manifest_key(room.sid, track_sid)))
+    audio = decode(await blobs.get(recording_key(room.sid, track_sid)))
+    assert abs(len(audio) / 16_000 - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.2
+    assert len(manifest.gaps) == 1
+    assert not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
+
+
 async def test_a_slow_database_makes_no_caption_late(
     own_fleet: FleetProcess, direct: Settings, stores: Stores, faults: Faults
 ) -> None:
