@@ -1,7 +1,7 @@
 """The live models: one per language, loaded once and shared by all speakers of the process.
 
 Recognisers are pooled: one of a large model takes a second of CPU for its first chunks and gets
-three times faster with use, and keeps that after `finish` (docs/decisions).
+three times faster with use, and keeps that after `finish`.
 """
 
 import threading

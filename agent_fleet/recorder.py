@@ -1,7 +1,7 @@
 """Records tracks as Ogg Opus files: one thread of the process encodes for all of them.
 
 Position in the file is time: where audio is missing, silence is written. 16 kHz is what the
-recogniser takes too, so a track is taken from LiveKit once (docs/decisions/recording-rate.md).
+recogniser takes too, so a track is taken from LiveKit once: docs/decisions, 0007.
 """
 
 import os

@@ -61,7 +61,9 @@ async def run(
     lines = [
         line
         for number, person in enumerate(people)
-        for line in _lines(person, f"speaker-{number:03}", *publisher.started[_name(number)])
+        for line in scripted_lines(
+            person, f"speaker-{number:03}", *publisher.started[_name(number)]
+        )
     ]
     latencies = caption_latencies(lines, captions)
     ratios = [p["received_ratio"] or 0.0 for p in pipelines] or [0.0]
@@ -76,7 +78,7 @@ async def run(
         lost_utterances=_lost(lines, captions),
         utterances=len(lines),
         rss_mb=round(usage.rss_mb),
-        wer=round(100 * _wer(lines, captions), 2),
+        wer=round(100 * error_rate(lines, captions), 2),
         floor_wer=round(100 * floor_wer(people), 2),
     )
 
@@ -103,9 +105,10 @@ def _name(number: int) -> str:
     return f"speaker-{number:03}"
 
 
-def _lines(
+def scripted_lines(
     person: ScriptedSpeaker, identity: str, started_ms: int, track_sid: str
 ) -> list[SpokenLine]:
+    """A speaker's utterances, whose file began to be played at `started_ms`."""
     found = []
     for first, last in person.utterances:
         words = tuple(
@@ -142,7 +145,8 @@ def _lost(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> int:
     )
 
 
-def _wer(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> float:
+def error_rate(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> float:
+    """The word error rate of all final captions, speaker by speaker."""
     reference: dict[str, list[str]] = {}
     for line in lines:
         reference.setdefault(line.track_sid, []).append(line.text)
