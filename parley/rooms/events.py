@@ -37,16 +37,19 @@ async def apply_event(
     speaker = event.participant if event.participant and not event.participant.agent else None
     match event.kind:
         case "participant_joined" if speaker:
-            await stores.rooms.note_participant(room.id, speaker.identity)
+            if speaker.identity not in room.participants:
+                await stores.rooms.note_participant(room.id, speaker.identity)
             return Outcome.HANDLED
         case "track_published" if speaker and event.track:
             taken = await _publish(stores, room, event, speaker, event.track, clock)
             return Outcome.HANDLED if taken else Outcome.IGNORED
         case "track_unpublished" if speaker and event.track:
-            # It may overtake its own `track_published`, which then finds the track known.
-            if not await _publish(stores, room, event, speaker, event.track, clock):
-                return Outcome.IGNORED
-            await stores.tracks.unpublish(event.track.sid, _precise(event, clock))
+            ended_ms = _precise(event, clock)
+            if not await stores.tracks.unpublish(event.track.sid, ended_ms):
+                # It has overtaken its own `track_published`, which then finds the track known.
+                if not await _publish(stores, room, event, speaker, event.track, clock):
+                    return Outcome.IGNORED
+                await stores.tracks.unpublish(event.track.sid, ended_ms)
             if room.options.record == "none":
                 await finish_track(
                     stores,
@@ -73,7 +76,7 @@ async def _publish(
     clock: Clock,
 ) -> bool:
     at_ms = track.changed_ms or _precise(event, clock)
-    return await take_in(stores, room.id, speaker, track.sid, at_ms)
+    return await take_in(stores, room, speaker, track.sid, at_ms)
 
 
 def _precise(event: WebhookEvent, clock: Clock) -> int:

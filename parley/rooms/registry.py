@@ -118,18 +118,19 @@ async def sweep_room(
             await stores.rooms.note_participant(room.id, participant.identity)
         for track in participant.audio_tracks:
             swept += await take_in(
-                stores, room.id, participant, track.sid, track.changed_ms or clock()
+                stores, room, participant, track.sid, track.changed_ms or clock()
             )
     return swept
 
 
 async def take_in(
-    stores: Stores, room_sid: str, speaker: LiveParticipant, track_sid: str, published_ms: int
+    stores: Stores, room: Room, speaker: LiveParticipant, track_sid: str, published_ms: int
 ) -> bool:
     """Publish a speaker's track; False when the room accepts no more."""
     return await publish_track(
         stores,
-        room_sid=room_sid,
+        room=room,
+        room_sid=room.id,
         track_sid=track_sid,
         identity=speaker.identity,
         name=speaker.name,

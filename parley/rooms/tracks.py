@@ -1,5 +1,6 @@
 """How a published track enters its room, from whichever side it is seen first."""
 
+from parley.domain.room import Room
 from parley.domain.track import Track
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
@@ -16,6 +17,7 @@ async def publish_track(
     name: str,
     published_ms: int,
     language: str | None = None,
+    room: Room | None = None,
 ) -> bool:
     """Store a track and make its room wait for it; webhook, sweep and agent all call it.
 
@@ -24,14 +26,25 @@ async def publish_track(
     tracks leaves no document behind. Where a caller dies in between, any later call (or the
     reconciler) writes the document.
 
+    Args:
+        stores: the database.
+        room_sid: room.
+        track_sid: track.
+        identity: its speaker.
+        name: what is shown for them, empty when not known.
+        published_ms: when the track began.
+        language: what they speak, when known.
+        room: the room as it was read a moment ago, which saves reading it.
+
     Returns:
         Whether the track is (now or already) one of the room's. False: the room accepts no more.
 
     Raises:
         NotFoundError: the room is not registered.
     """
-    room = await stores.rooms.get(room_sid)
-    if not await stores.rooms.link_track(room_sid, track_sid):
+    room = room or await stores.rooms.get(room_sid)
+    linked = track_sid in room.tracks or await stores.rooms.link_track(room_sid, track_sid)
+    if not linked:
         room = await stores.rooms.get(room_sid)
         if track_sid not in room.tracks:
             log.warning("track refused: its room is final", room_sid=room_sid, track_sid=track_sid)

@@ -55,9 +55,9 @@ class TrackStore:
         """The tracks that exist, in the order asked for."""
         return [Track.model_validate(d) for d in await self._tracks.get_many(sids)]
 
-    async def unpublish(self, sid: str, at_ms: int) -> None:
-        """Note when a track ended; the first note stays."""
-        await self._tracks.update(
+    async def unpublish(self, sid: str, at_ms: int) -> bool:
+        """Note when a track ended; the first note stays. True for the one that was noted."""
+        return await self._tracks.update(
             {"_id": sid, "unpublished_ms": None}, {"$set": {"unpublished_ms": at_ms}}
         )
 
