@@ -12,10 +12,12 @@ from parley.summary.extractive.sentences import Sentence
 
 _REPLY_WITHIN_MS = 30_000
 _REPLY_SENTENCES = 4
-_CLAUSES = re.compile(
-    r"(?:,? (?:and|but|so|then|while)|;|,) (?=(?:i|we|you|{names}) (?:will|shall|must|should|can|"
-    r"could|need to|needs to|have to|has to|am going to|is going to)\b)"
+_MUST = "(?:will|shall|must|should|can|could|needs? to|have to|has to|am going to|is going to)"
+_CLAUSES = (
+    rf"(?:,? (?:and|but|so|then|while)|;) (?=(?:i|we|you|{{names}}) {_MUST}\b)"
+    rf"|, (?=(?:i|we|{{names}}) {_MUST}\b)"
 )
+_PRONOUN = re.compile(r"(?P<verb>\w+)(?: \w+)? (?:him|her|them|it|that|this)\b")
 _TAIL = re.compile(
     r"(?:,? (?:please|okay|ok|right|thanks|thank you|yeah|too|as well|i think|if that is okay))+$"
 )
@@ -88,7 +90,7 @@ class _Reader:
             return
         if self._request(sentence, clause):
             return
-        if sentence.question:
+        if sentence.question or self.patterns.asks_somebody.match(clause):
             self._open_question(sentence, clause)
             return
         for pattern in self.patterns.promises:
@@ -123,8 +125,15 @@ class _Reader:
             self.waiting.append(_Open(sentence, found["do"], None))
 
     def _promise(self, sentence: Sentence, do: str) -> None:
-        if not self.patterns.points_back.match(do):
-            self._add(sentence.identity, do, sentence)
+        if self.patterns.points_back.match(do):
+            return
+        if pronoun := _PRONOUN.match(do):  # "Call the bank." "I will call them today."
+            for request in self.waiting:
+                asked = request.who == sentence.identity != request.sentence.identity
+                if asked and request.do.split()[0] == pronoun["verb"]:
+                    self._take(request, sentence)
+                    return
+        self._add(sentence.identity, do, sentence)
 
     def _accepts(self, sentence: Sentence) -> bool:
         """Whether the sentence accepts a request of before; that one then is the speaker's."""
@@ -147,8 +156,10 @@ class _Reader:
                 or self.patterns.asks_somebody.match(request.sentence.plain)
             ):
                 continue
-            self._take(request, sentence)
             self.waiting.remove(request)
+            if request.who is None and not points_back and self._says_what(sentence.plain):
+                return False  # "Who tells them?" "I will write an email.": that is the work
+            self._take(request, sentence)
             return True
         return False
 
@@ -173,7 +184,8 @@ class _Reader:
             ):
                 if request.item is not None:
                     self.items[request.item] = None
-                self.waiting.remove(request)
+                request.who = request.item = None  # somebody else may take it
+                request.seen = 0
                 return True
         return False
 
@@ -243,7 +255,7 @@ def action_items(
 
 def _clauses(plain: str, names: Names) -> list[str]:
     """A sentence cut before each new subject: "I will call and Bob will write" are two."""
-    return re.split(_CLAUSES.pattern.replace("{names}", names.pattern), plain)
+    return re.split(_CLAUSES.replace("{names}", names.pattern), plain)
 
 
 def _says_work(do: str) -> bool:

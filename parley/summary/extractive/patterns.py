@@ -69,8 +69,8 @@ def patterns_for(names: Names) -> Patterns:
                 rf"help|create|make|talk to|reach out|follow up|drive|present|run|host)\b.*)"
             ),
             re.compile(
-                rf"(?:^|[,;] )(?:{_OPENING})let me (?!know|see|think|say|guess|start|repeat|finish|"
-                rf"explain|introduce|show|share my)(?P<do>[a-z]+ .+)"
+                rf"(?:^|[,;] )(?:{_OPENING})let me (?!know|see|think|summari[sz]e|recap|check|"
+                rf"say|guess|start|repeat|finish|explain|introduce|show|share my)(?P<do>[a-z]+ .+)"
             ),
             re.compile(r"\bi am responsible for (?P<do>.+)"),
         ),
@@ -95,14 +95,16 @@ def patterns_for(names: Names) -> Patterns:
                 rf"\b(?:i|we) (?:need|want|would like|asked|ask|told|expect) {name} to {_DO}"
             ),
             re.compile(
-                rf"(?:^|[,;] |\b(?:and|so|then|that|but|maybe|perhaps|i think) )"
+                rf"(?:^|[,;] |\b(?:and|so|then|but|maybe|perhaps|i think|think that) )"
                 rf"{name},? {_MUST} {_LEAD}{_DO}"
             ),
             re.compile(rf"(?:^|[,;] |\band ){name} (?:takes|owns|handles) (?P<do>.+)"),
             re.compile(rf"\b{name} is (?:responsible for|in charge of) (?P<do>.+)"),
             re.compile(rf"^{_OPENING}let {name} {_DO}"),
         ),
-        asks_somebody=re.compile(rf"^{_OPENING}(?:please )?{_ASK} you,? {_POLITE}{_DO}"),
+        asks_somebody=re.compile(
+            rf"^{_OPENING}(?:(?:please )?{_ASK} you,?|please,?) {_POLITE}{_DO}"
+        ),
         asks_all=re.compile(
             rf"^{_OPENING}(?:{_ASK} (?:(?:some|any)(?:body|one)|one of (?:you|us)) {_POLITE}|"
             rf"(?:who|who else) (?:can|could|will|wants to|is going to|would) ){_DO}"
