@@ -62,6 +62,8 @@ class Router:
         """Subscribe to the SDK's events."""
         self._client = _ffi_client.FfiClient.instance
         self._routes: dict[int, Receive] = {}
+        self._early: dict[int, list[bytes]] = {}
+        self._opening = 0
         self._lock = threading.Lock()
         # Nothing is ever put into this subscription's queue: its filter does the work.
         self._client.queue.subscribe(_NoLoop(), self._route)
@@ -81,10 +83,21 @@ class Router:
         wanted.frame_size_ms = frame_ms
         wanted.queue_size_frames = 0
         wanted.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
-        with self._lock:  # the first frame must not come before its route
+        with self._lock:
+            self._opening += 1
+        # Without the lock: the SDK's thread may need it before it can answer.
+        try:
             stream = self._client.request(request).new_audio_stream.stream
-            handle = _ffi_client.FfiHandle(stream.handle.id)
+        finally:
+            with self._lock:
+                self._opening -= 1
+        handle = _ffi_client.FfiHandle(stream.handle.id)
+        with self._lock:
+            for pcm in self._early.pop(handle.handle, ()):
+                receive(pcm)
             self._routes[handle.handle] = receive
+            if not self._opening:
+                self._early.clear()
         return RoutedTap(self, handle)
 
     def close(self, handle: Any) -> None:
@@ -104,6 +117,8 @@ class Router:
         # A stock stream elsewhere in the process (a test's listener) owns the frames of its own.
         with self._lock:
             receive = self._routes.get(audio.stream_handle)
+            if receive is None and self._opening:  # the first frame may come before its route
+                receive = self._early.setdefault(audio.stream_handle, []).append
             if receive is None:
                 return False
             try:
