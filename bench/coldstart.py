@@ -102,6 +102,7 @@ def emulator(root: Path, handler: str) -> Iterator[tuple[str, int]]:
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, whose folder is read-only
         "PARLEY_LOG_LEVEL": "WARNING",
         "PARLEY_AUTH_KEY": "0" * 64,
         "PARLEY_LIVEKIT_API_SECRET": "0" * 64,

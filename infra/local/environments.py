@@ -81,27 +81,27 @@ class Environment:
             raise SetupError(f"{self.folder.name} cannot be made: {done.stderr.strip()[-500:]}")
 
 
-@lru_cache(maxsize=1)
-def find_python() -> Path | None:
-    """An interpreter of the wanted version on this machine: on PATH, pyenv's, or uv's own."""
-    candidates = [Path(found)] if (found := shutil.which(f"python{PYTHON}")) else []
+@lru_cache
+def find_python(version: str = PYTHON) -> Path | None:
+    """An interpreter of a version (`3.13`) on this machine: on PATH, pyenv's, or uv's own."""
+    candidates = [Path(found)] if (found := shutil.which(f"python{version}")) else []
     versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    candidates += sorted(versions.glob(f"{PYTHON}.*/bin/python{PYTHON}"), reverse=True)
-    ask = [UV, "python", "find", "--managed-python", "--no-python-downloads", PYTHON]
+    candidates += sorted(versions.glob(f"{version}.*/bin/python{version}"), reverse=True)
+    ask = [UV, "python", "find", "--managed-python", "--no-python-downloads", version]
     if UV.exists():
         managed = subprocess.run(ask, capture_output=True, text=True, check=False)
         candidates += [Path(managed.stdout.strip())] if managed.returncode == 0 else []
     # One on PATH may be a shim that answers for a version that is not active.
-    return next((path for path in candidates if _runs(path)), None)
+    return next((path for path in candidates if _runs(path, version)), None)
 
 
-def _runs(python: Path) -> bool:
+def _runs(python: Path, version: str) -> bool:
     ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     try:
         done = subprocess.run(ask, capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return done.stdout.strip() == PYTHON
+    return done.stdout.strip() == version
 
 
 def unsupported() -> str | None:

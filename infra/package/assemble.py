@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from infra.local.environments import find_python
 from infra.package.parts import Part
+from parley.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".tools" / "bin" / "uv"
@@ -31,9 +33,10 @@ def assemble(part: Part, folder: Path, python: str) -> None:
     Args:
         part: the deployable.
         folder: where to.
-        python: version of the Python that will run it, as `3.13`; it need not be on this machine.
+        python: version of the Python that will run it, as `3.13`.
 
     Raises:
+        SetupError: this machine does not have that Python.
         subprocess.CalledProcessError: a package could not be installed; uv has said why.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -44,6 +47,7 @@ def assemble(part: Part, folder: Path, python: str) -> None:
     _prune(folder)
     for source in part.sources:
         _copy(source, folder)
+    _compile(folder, python)
     if part.kind == "image":
         about = {"entry": part.entry, "python": python}
         (folder / "image.json").write_text(json.dumps(about) + "\n")
@@ -70,6 +74,20 @@ def _prune(folder: Path) -> None:
             ):
                 (here / name).unlink()
     shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts name this machine's interpreter
+
+
+def _compile(folder: Path, python: str) -> None:
+    """Compile all modules: a function's folder is read-only, so it would do so at every start.
+
+    The compiled files are taken on trust (unchecked hashes), and name the folder that Lambda has.
+    """
+    interpreter = find_python(python)
+    if interpreter is None:
+        raise SetupError(f"Packaging for Python {python} needs one: `uv python install {python}`.")
+    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", folder, "-p", "/var/task", folder]
+    # Some packages carry templates and sources of other versions: what does not compile stays.
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})
 
 
 def _unused(parent: Path, name: str) -> bool:

@@ -81,6 +81,7 @@ def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
             (folder / "botocore" / "data" / service / "service.json").write_text("{}")
 
     monkeypatch.setattr(assembling, "_install", install)
+    monkeypatch.setattr(assembling, "_compile", lambda folder, python: None)
 
 
 def names(folder: Path) -> set[str]:
