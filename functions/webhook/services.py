@@ -14,6 +14,7 @@ from parley.clock import Clock, wall_clock_ms
 from parley.livekit_api import LiveKit, WebhookVerifier
 from parley.settings import Settings
 from parley.storage import Stores
+from parley.transcripts.cache import ChunkCache
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Services:
     grace: Grace
     clock: Clock = wall_clock_ms
     limits: RateLimits = field(default_factory=RateLimits)
+    chunks: ChunkCache = field(default_factory=ChunkCache)
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock = wall_clock_ms) -> "Services":

@@ -1,6 +1,7 @@
 """Reads a room's transcript by id only: room, its tracks, and just the chunks that can match."""
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,9 +9,10 @@ from pydantic import Field
 
 from parley.domain.base import Record
 from parley.domain.room import Room
-from parley.domain.segment import Segment, Version, Word
+from parley.domain.segment import Chunk, Segment, Version, Word
 from parley.domain.track import Track
 from parley.storage import Stores
+from parley.transcripts.cache import ChunkCache
 from parley.transcripts.cursor import Position, Positions
 from parley.transcripts.filters import Choice, Filter
 from parley.transcripts.plan import Candidate, candidates, next_wave
@@ -87,6 +89,7 @@ async def read_page(
     after: Positions,
     limit: int,
     words: bool = False,
+    cache: ChunkCache | None = None,
 ) -> Page:
     """The next segments of a transcript.
 
@@ -98,6 +101,7 @@ async def read_page(
         after: how far the reader is.
         limit: at most so many segments.
         words: whether segments carry their words.
+        cache: chunks that were read a moment ago.
     """
     pending: list[Candidate] = []
     for place, track in tracks.items():
@@ -107,17 +111,18 @@ async def read_page(
     certain: list[_Entry] = []
     read = 0
     need = limit + 1  # one more tells whether there is a next page
-    loaded: list[tuple[Candidate, Sequence[Segment]]] = []
+    loaded: dict[int, list[Chunk]] = {}
     while pending and (read < MAX_CHUNKS_PER_PAGE or not certain):
         wave = next_wave(pending, need)[:MAX_CHUNKS_PER_PAGE]
         chosen = {c.id for c in wave}
         pending = [c for c in pending if c.id not in chosen]
         read += len(wave)
-        chunks = {c.id: c for c in await stores.chunks.get_many([c.id for c in wave], words=words)}
-        loaded += [(c, chunks[c.id].segments) for c in wave if c.id in chunks]
+        places = {c.id: c.place for c in wave}
+        for chunk in await _read(stores, [c.id for c in wave], words, cache):
+            loaded.setdefault(places[chunk.id], []).append(chunk)
         # What starts at or after the first unread chunk is not known to be next.
-        bound = min((c.start_ms for c in pending), default=float("inf"))
-        certain = [e for e in _merge(loaded, after, wanted) if e.at_ms < bound]
+        bound = min((c.start_ms for c in pending), default=None)
+        certain = _first(loaded, after, wanted, need=limit + 1, before_ms=bound)
         known = sum(e.wanted for e in certain)
         if known > limit:
             break
@@ -149,24 +154,48 @@ async def read_all(
         after = page.positions
 
 
-def _merge(
-    loaded: Sequence[tuple[Candidate, Sequence[Segment]]], after: Positions, wanted: Filter
+async def _read(
+    stores: Stores, ids: Sequence[str], words: bool, cache: ChunkCache | None
+) -> list[Chunk]:
+    if words or cache is None:
+        return await stores.chunks.get_many(ids, words=words)
+    return await cache.get_many(stores.chunks, ids)
+
+
+def _first(
+    loaded: Mapping[int, Sequence[Chunk]],
+    after: Positions,
+    wanted: Filter,
+    *,
+    need: int,
+    before_ms: int | None,
 ) -> list[_Entry]:
-    """The streams of all tracks as one, by time."""
+    """The streams of all tracks merged by time, up to `need` wanted ones or a time."""
+    streams = [
+        _stream(place, chunks, after[place].number if place in after else 0, wanted)
+        for place, chunks in loaded.items()
+    ]
     entries: list[_Entry] = []
-    latest: dict[int, int] = {}
-    for candidate, segments in sorted(loaded, key=lambda pair: (pair[0].place, pair[0].seq)):
-        place = candidate.place
-        start = after[place].number if place in after else 0
-        for segment in segments:
-            number = int(segment.id.rsplit(".", 1)[1])
-            at_ms = latest[place] = max(segment.start_ms, latest.get(place, 0))
-            if number >= start:
-                entries.append(
-                    _Entry(at_ms, place, number, candidate.version, segment, wanted.wants(segment))
-                )
-    entries.sort(key=lambda e: e.key)
+    for entry in heapq.merge(*streams, key=lambda e: e.key):
+        if before_ms is not None and entry.at_ms >= before_ms:
+            break
+        entries.append(entry)
+        need -= entry.wanted
+        if not need:
+            break
     return entries
+
+
+def _stream(place: int, chunks: Sequence[Chunk], start: int, wanted: Filter) -> Iterator[_Entry]:
+    """One track's segments from number `start` on."""
+    at_ms = 0
+    for chunk in sorted(chunks, key=lambda c: c.seq):
+        first = int(chunk.segments[0].id.rsplit(".", 1)[1])
+        for number, segment in enumerate(
+            chunk.segments[max(0, start - first) :], max(first, start)
+        ):
+            at_ms = max(at_ms, segment.start_ms)
+            yield _Entry(at_ms, place, number, chunk.version, segment, wanted.wants(segment))
 
 
 def _shown(entry: _Entry, track: Track, words: bool) -> TranscriptSegment:

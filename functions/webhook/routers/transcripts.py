@@ -112,6 +112,7 @@ async def get_transcript(
         after=after,
         limit=limit,
         words=words,
+        cache=services.chunks,
     )
     over = reading.room.status is RoomStatus.COMPLETED and not page.more
     return TranscriptPage(
