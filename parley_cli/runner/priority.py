@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-SESSION_NICENESS = 10
+SESSION_NICENESS = 5
 
 
 def give_way(autogroup: Path = Path("/proc/self/autogroup")) -> None:

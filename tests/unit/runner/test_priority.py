@@ -12,7 +12,7 @@ def given_way(tmp_path: Path, *, own_session: bool) -> bool:
     autogroup = tmp_path / "autogroup"
     command = [sys.executable, "-c", CODE, str(autogroup)]
     subprocess.run(command, check=True, start_new_session=own_session)
-    return autogroup.exists() and autogroup.read_text() == "10"
+    return autogroup.exists() and autogroup.read_text() == "5"
 
 
 def test_a_session_of_its_own_yields(tmp_path: Path) -> None:
