@@ -41,7 +41,7 @@ $(UV):
 $(STAMP): requirements/dev.txt pyproject.toml | $(UV)
 	@echo "setup: installing the locked dependencies"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV) pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $@
 
