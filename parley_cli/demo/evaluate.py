@@ -59,6 +59,7 @@ async def evaluate(
 def cited_segments(content: SummaryContent) -> set[str]:
     """The ids of all segments that a summary cites."""
     citing = [
+        content.summary_segment_ids,
         *(topic.segment_ids for topic in content.topics),
         *(statement.segment_ids for statement in content.decisions),
         *(statement.segment_ids for statement in content.open_questions),
