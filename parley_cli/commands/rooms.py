@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.text import Text
 
+from parley.blobs import BlobStore
+from parley.storage import Stores
 from parley_cli.api import Api
 from parley_cli.commands.printing import (
     AsJson,
@@ -37,6 +39,13 @@ class Which(StrEnum):
     LIVE = "live"
     FINAL = "final"
     BEST = "best"
+
+
+class Engine(StrEnum):
+    """Who makes a summary."""
+
+    EXTRACTIVE = "extractive"
+    GEMINI = "gemini"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -103,11 +112,23 @@ def show_transcript(
     _with_api(state_dir, read)
 
 
-def show_summary(room: RoomName, state_dir: StateDir = None, as_json: AsJson = False) -> None:
+def show_summary(
+    room: RoomName,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make it anew from the room's timeline first.")
+    ] = False,
+    engine: Annotated[
+        Engine | None, typer.Option(help="With --again: the engine, instead of the settings'.")
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Print a room's summary, each action item with the words that it cites."""
 
     async def read(api: Api) -> None:
         record = await api.find_room(room)
+        if again:
+            await _summarise_again(state_dir, record["sid"], engine)
         summary = await api.summary(record["sid"])
         if as_json:
             print_json(summary)
@@ -117,6 +138,18 @@ def show_summary(room: RoomName, state_dir: StateDir = None, as_json: AsJson = F
         print_summary(console(), summary, said, names)
 
     _with_api(state_dir, read)
+
+
+async def _summarise_again(state_dir: Path | None, sid: str, engine: Engine | None) -> None:
+    from parley.summary.again import redo_summary  # the engines take a second to import
+
+    settings = connected(state_dir)
+    stores = Stores.from_settings(settings)
+    try:
+        blobs = BlobStore.from_settings(settings)
+        await redo_summary(stores, blobs, settings, sid, engine.value if engine else None)
+    finally:
+        stores.close()
 
 
 def _print_segment(segment: dict[str, Any], start_ms: int) -> None:
