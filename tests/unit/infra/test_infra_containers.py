@@ -59,6 +59,16 @@ def test_an_image_installs_its_part_s_lock_and_copies_its_part_s_sources(path: P
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_the_builder_is_sent_what_an_image_copies_and_little_else(path: Path):
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    sent = [line[1:] for line in lines if line.startswith("!")]
+    for sources in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", path.read_text()):
+        for source in sources.split():
+            assert any(source == s or source.startswith(f"{s}/") for s in sent), source
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
 def test_an_image_runs_its_part_s_entry(path: Path):
     part = PARTS[name_of(path).replace("-", "_")]
     assert f'"{part.entry}"' in path.read_text()
