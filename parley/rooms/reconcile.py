@@ -47,9 +47,14 @@ _EVENT_MEMORY_MS = 86_400_000
 class Report:
     """What one run did: how often each repair, and how many rooms had trouble."""
 
-    rooms: int = 0
+    seen: set[str] = field(default_factory=set)
     repairs: Counter[str] = field(default_factory=Counter)
     failed: int = 0
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms were looked at."""
+        return len(self.seen)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Reconciler:
         return report
 
     async def _guarded(self, report: Report, room: Room, work: Awaitable[None]) -> None:
-        report.rooms += 1
+        report.seen.add(room.id)
         try:
             await work
         except ParleyError as error:
