@@ -9,7 +9,7 @@ from parley.domain.summary import Summary
 from parley.errors import NotFoundError, ParleyError
 from parley.settings import Settings
 from parley_cli.api import Api
-from parley_cli.demo.latency import words_of
+from parley_cli.demo.latency import caption_latencies, percentile, words_of
 from parley_cli.demo.listener import Caption, Listener
 from parley_cli.demo.pacing import MeetingClock
 from parley_cli.demo.participant import Spoken, attend
@@ -30,7 +30,7 @@ class Limits:
     agent_s: float = 30.0
     tracks_s: float = 15.0
     stored_s: float = 60.0
-    transcribed_s: float = 600.0
+    transcribed_s: float = 900.0
     completed_s: float = 30.0
     summary_s: float = 120.0
 
@@ -79,7 +79,7 @@ async def hold_meeting(
             clock = MeetingClock.starting_in(LEAD_S)
             lateness.clock = clock
             spoken = await _talk(stays, tokens, clock, settings.livekit_url, progress)
-        screen.stage("the meeting is over")
+        screen.stage(f"the meeting is over; {_captions_text(spoken, listener.captions)}")
         await _until_tracks_known(progress, spoken, limits)
         await api.finalize(sid)
         with stages.timed("recordings"):
@@ -156,6 +156,14 @@ async def _talk(
         ours, others = group.split(ParleyError)
         raise (ours or others or group).exceptions[0] from None
     return [talk.result() for talk in talks]
+
+
+def _captions_text(spoken: Sequence[Spoken], captions: Sequence[Caption]) -> str:
+    found = caption_latencies([line for stay in spoken for line in stay.lines], captions)
+    return (
+        f"{len(captions)} captions, partial p95 {percentile(found.partial_ms, 95):.0f} ms, "
+        f"frames at most {max(stay.worst_delay_ms for stay in spoken):.0f} ms late"
+    )
 
 
 async def _watch(progress: TrackProgress) -> None:
