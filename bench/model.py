@@ -56,11 +56,11 @@ def measure(model: VoskModel, count: int, whisper: int) -> Iterator[Row]:
         "opus-24k": lambda: [speech.through_opus(clip) for clip in kokoro],
         "snr-10": lambda: [speech.in_noise(clip, 10, i) for i, clip in enumerate(kokoro)],
         "espeak": lambda: speech.clips(sentences, "espeak"),
-        "demo-sentences": lambda: speech.clips(speech.sentences("demo-sentences"), "kokoro"),
+        "demo-sentences": lambda: speech.clips(speech.sentences("demo-sentences", count), "kokoro"),
     }
     for case, make in cases.items():
         yield _row(case, by_vosk(model, make()))
-    yield from _false_words(model)
+    yield from _false_words(model, count // 5)
     yield from _costs(model, plain)
     yield from _reliability(plain)
     if whisper:
@@ -72,8 +72,8 @@ def _row(case: str, heard: Heard, engine: str = "mini-en") -> Row:
     return Row(case, engine, round(heard.wer, 2), heard.reference_words, cost, "% of a core")
 
 
-def _false_words(model: VoskModel) -> Iterator[Row]:
-    heard = by_vosk(model, speech.clips(speech.unknown_sentences(), "kokoro"))
+def _false_words(model: VoskModel, count: int) -> Iterator[Row]:
+    heard = by_vosk(model, speech.clips(speech.unknown_sentences(count), "kokoro"))
     share = 100 * heard.heard_words / heard.reference_words
     yield Row("oov", "mini-en", None, heard.reference_words, round(share, 1), "% false words")
     for case, clip in {"silence": speech.silence(60), "noise": speech.noise(60)}.items():

@@ -98,7 +98,7 @@ def noise(seconds: float, seed: int = 5) -> Clip:
     return Clip((), np.clip(np.concatenate(pieces), -32768, 32767).astype(np.int16))
 
 
-def unknown_sentences(count: int = 60) -> list[str]:
+def unknown_sentences(count: int) -> list[str]:
     """Utterances of three or four words that the model doesn't know."""
     known = set((MODEL / "graph" / "words.txt").read_text().split())
     rare = [word for word in sentences("unknown-words") if word not in known]

@@ -32,7 +32,7 @@ MODEL_CONF = """\
 """
 
 
-BLANK_PENALTY = 1.0
+BLANK_PENALTY = 2.5
 """Natural log taken off the blank's likelihood; chosen on `text/development.txt`."""
 
 
@@ -207,8 +207,8 @@ def _activation(out: KaldiWriter, name: str, width: int, last: bool) -> None:
 
 
 def write(
-    target: Path, params: dict, stats: dict, acoustic_scale: float = 1.0, beam: float = 13.0,
-    lattice_beam: float = 5.0, max_active: int = 2500,
+    target: Path, params: dict, stats: dict, acoustic_scale: float = 1.0, beam: float = 12.0,
+    lattice_beam: float = 4.0, max_active: int = 2500,
 ) -> None:  # fmt: skip
     """Write `am` and `conf` of a model folder."""
     assert params["out.bias"].shape == (OUTPUTS,)

@@ -33,7 +33,7 @@ class Scales:
         overall: Factor of all of them; goes with the acoustic scale of `model.conf`.
     """
 
-    language: float = 0.6
+    language: float = 0.8
     pronunciation: float = 0.4
     word: float = 0.0
     silence: float = 0.4

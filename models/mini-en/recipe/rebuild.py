@@ -10,8 +10,10 @@ from recipe.rebuild_files import write_tables
 from recipe.vocabulary import vocabulary
 
 
-def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int = 80000) -> None:  # noqa: B008
+def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int = 70000) -> None:  # noqa: B008
     """Write the `graph` folder of a model for a vocabulary."""
+    if b"<Tuples>" not in (target / "am" / "final.mdl").read_bytes()[:20000]:
+        raise SystemExit(f"{target} holds a network of an older recipe: its graph can't be rebuilt by this one")
     known = lexicon.read()
     missing = [word for word in words if word not in known]
     forms = {word: known[word] for word in words if word in known}
