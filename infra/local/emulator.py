@@ -41,7 +41,7 @@ def localstack(folder: Path, port: int) -> Part:
         environment=_environment(folder, port),
         probe=_running(url),
         ready_within_s=120,
-        stop_signals=(),
+        stop_signals=(),  # it has nothing to save; its environments end when it does
     )
 
 

@@ -8,6 +8,7 @@ only: it runs in the environment that has nothing but the runtime client.
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -231,8 +232,16 @@ class Interop(Handler):
         self.server.localstack.result(call, failed, body, log)
 
 
+def end_with_parent(parent: int) -> None:
+    """End this environment and the function in it once LocalStack is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+
 def main() -> None:
     """Serve until killed."""
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     localstack = LocalStack()
     api = Server(("127.0.0.1", 0), RuntimeApi)
     interop = Server(("127.0.0.1", int(os.environ["PARLEY_INIT_PORT"])), Interop)
