@@ -153,10 +153,12 @@ async def test_what_a_killed_agent_had_is_finished_by_the_next_start(
 
     await asyncio.to_thread(own_fleet.start)
 
+    # The audio is put last, and only then is it gone from the spool.
     async def recorded() -> bool:
-        return (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
+        return not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
 
     await eventually(recorded, 60, "left-over recording stored")
+    assert (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
 
     async def all_stored() -> bool:
         return await _stored(stores, track_sid) == list(SENTENCES)
@@ -167,7 +169,6 @@ async def test_what_a_killed_agent_had_is_finished_by_the_next_start(
     assert abs(len(audio) / 16_000 - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.1
     spoken_s = sum(len(say(s)) for s in SENTENCES) / 48_000 + 0.9 * len(SENTENCES)
     assert len(audio) / 16_000 > spoken_s
-    assert not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
 
 
 async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recording(
@@ -195,10 +196,12 @@ async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recordin
         assert (await stores.tracks.get(track_sid)).status is TrackStatus.LIVE
         await alice.leave()
 
+        # The audio is put last, and only then is it gone from the spool.
         async def recorded() -> bool:
-            return (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
+            return not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
 
         await eventually(recorded, 60, "recording stored")
+        assert (await stores.tracks.get(track_sid)).status is TrackStatus.RECORDED
 
         async def all_stored() -> bool:
             return await _stored(stores, track_sid) == list(SENTENCES[:2])
@@ -208,7 +211,6 @@ async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recordin
     audio = decode(await blobs.get(recording_key(room.sid, track_sid)))
     assert abs(len(audio) / 16_000 - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.2
     assert len(manifest.gaps) == 1
-    assert not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
 
 
 async def test_a_slow_database_makes_no_caption_late(

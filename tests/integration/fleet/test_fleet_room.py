@@ -58,7 +58,13 @@ class Meeting:
         """The stored manifest, and the seconds that the stored audio lasts."""
         key = manifest_key(self.room.sid, track_sid)
         manifest = Recording.model_validate_json(await self.blobs.get(key))
-        audio = decode(await self.blobs.get(recording_key(self.room.sid, track_sid)))
+        audio_key = recording_key(self.room.sid, track_sid)
+
+        async def stored() -> bool:  # after the track is told that it is recorded
+            return await self.blobs.size(audio_key) is not None
+
+        await eventually(stored, what="audio stored")
+        audio = decode(await self.blobs.get(audio_key))
         return manifest, len(audio) / 16_000
 
 
