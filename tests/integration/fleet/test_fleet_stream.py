@@ -159,7 +159,7 @@ async def test_a_message_of_a_megabyte_is_served_and_a_larger_one_is_refused(
     [
         ({"token": ""}, 401),
         ({"token": "nonsense"}, 401),
-        ({"language": "xx"}, 400),
+        ({"language": "zz"}, 400),
     ],
 )
 async def test_the_handshake_says_why_not(
