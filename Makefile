@@ -8,9 +8,11 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH_VENV ?= .venv-torch
+TORCH_STAMP := $(TORCH_VENV)/.installed
 PACKAGES := parley functions agent_fleet parley_cli
 STAMP := $(VENV)/.installed
-EXTRAS := webhook whisper summary voice fleet models cli test dev
+EXTRAS := webhook whisper summary voice fleet answers models cli test dev
 
 .PHONY: help
 help: ## List the targets
@@ -45,6 +47,12 @@ $(STAMP): requirements/dev.txt pyproject.toml | $(UV)
 	@$(UV) pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $@
 
+$(TORCH_STAMP): requirements/torch.txt | $(UV)
+	@echo "setup: installing torch"
+	@test -x $(TORCH_VENV)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(TORCH_VENV)
+	@$(UV) pip sync --quiet --python $(TORCH_VENV)/bin/python --require-hashes requirements/torch.txt
+	@touch $@
+
 .PHONY: servers
 servers: setup ## Find or build the servers (the first time takes minutes)
 	@$(BIN)/python -m parley_cli.stack.build
@@ -53,6 +61,9 @@ servers: setup ## Find or build the servers (the first time takes minutes)
 lock: $(UV) ## Resolve the dependencies anew into requirements/dev.txt, with hashes
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header $(addprefix --extra ,$(EXTRAS)) -o requirements/dev.txt
+	$(UV) pip compile pyproject.toml requirements/torch.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --extra voice --extra torch \
+	  --constraints requirements/dev.txt -o requirements/torch.txt
 
 # --- what proves it -----------------------------------------------------------
 
@@ -72,6 +83,10 @@ format: setup ## Format the code and fix what can be fixed
 test-unit: setup ## Run the fast tests, without servers
 	$(BIN)/pytest tests/unit
 
+.PHONY: test-torch
+test-torch: $(TORCH_STAMP) ## Test the voice engine on torch, in an environment of its own (5.6 GB on Linux)
+	$(TORCH_VENV)/bin/pytest --noconftest tests/unit/voice/test_voice_kokoro_torch.py
+
 .PHONY: test
 test: lint servers ## Lint, then every test: unit, integration on real servers, whole meetings
 	$(BIN)/pytest tests
@@ -81,6 +96,6 @@ include models/Makefile.inc
 
 .PHONY: clean
 clean: ## Remove what was built or installed here (not the caches, not .parley)
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+	rm -rf $(VENV) $(TORCH_VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 	  infra/embedded/mongo/target *.egg-info
 	find $(PACKAGES) bench tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Runs one agent process: `python -m agent_fleet`."""
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -28,6 +29,8 @@ async def serve(settings: Settings) -> None:
     await page.start(settings.fleet_url)
     try:
         await fleet.start()
+        gc.collect()
+        gc.freeze()  # what was imported stays: to look through it again would stop all for 0.1 s
         running = asyncio.create_task(worker.run())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)

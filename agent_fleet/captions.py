@@ -13,6 +13,7 @@ from livekit.rtc import _ffi_client
 from livekit.rtc._proto import ffi_pb2
 
 from agent_fleet.audio_tap import Router
+from agent_fleet.caption_readers import CaptionReaders
 from agent_fleet.dispatcher import Caption
 from agent_fleet.speaker_track import SpeakerTrack
 
@@ -24,12 +25,13 @@ class CaptionError(Exception):
 
 
 class RoomCaptions:
-    """Sends captions to everybody in one room, in the speaker's name."""
+    """Sends captions to everybody in one room who wants them, in the speaker's name."""
 
     def __init__(self, room: rtc.Room) -> None:
         """Send as this room's local participant."""
         self._room = room
         self._direct = Router.usable()
+        self._readers = CaptionReaders(room)
 
     async def send(self, track: SpeakerTrack, caption: Caption) -> None:
         """Send one update.
@@ -38,6 +40,9 @@ class RoomCaptions:
             CaptionError: the room is gone.
             rtc.StreamError: the same, from the SDK.
         """
+        readers = self._readers.names()
+        if readers == []:
+            return
         attributes = {
             "lk.segment_id": caption.segment_id,
             "lk.transcribed_track_id": track.track_sid,
@@ -50,16 +55,21 @@ class RoomCaptions:
         if track.wanted:
             attributes["parley.language_unknown"] = track.wanted
         if self._direct:
-            await self._send(caption.text, track.identity, attributes)
+            await self._send(caption.text, track.identity, attributes, readers or [])
             return
         writer = await self._room.local_participant.stream_text(
-            topic=TOPIC, sender_identity=track.identity, attributes=attributes
+            topic=TOPIC,
+            sender_identity=track.identity,
+            attributes=attributes,
+            destination_identities=readers,
         )
         if caption.text:
             await writer.write(caption.text)
         await writer.aclose()
 
-    async def _send(self, text: str, identity: str, attributes: dict[str, str]) -> None:
+    async def _send(
+        self, text: str, identity: str, attributes: dict[str, str], readers: list[str]
+    ) -> None:
         request = ffi_pb2.FfiRequest()
         wanted = request.send_text
         wanted.local_participant_handle = self._room.local_participant._ffi_handle.handle
@@ -67,6 +77,7 @@ class RoomCaptions:
         wanted.options.topic = TOPIC
         wanted.options.attributes.update(attributes)
         wanted.options.sender_identity = identity
+        wanted.options.destination_identities.extend(readers)
         wanted.options.compress = False
         client = _ffi_client.FfiClient.instance
         answers = client.queue.subscribe(filter_fn=_is_answer)

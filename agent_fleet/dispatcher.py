@@ -1,7 +1,7 @@
 """One speaker's results on the event loop: numbered, timed, and given to captions and database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class Dispatcher:
         started_ms: Callable[[], int],
         captions: CaptionSink,
         store: Callable[[Segment], None] | None,
-        first_number: Callable[[], "asyncio.Future[int]"] | None = None,
+        first_number: Callable[[], Awaitable[int]] | None = None,
         sent: Callable[[Caption], None] = lambda _: None,
         caption_limit_s: float = 5.0,
     ) -> None:
@@ -86,6 +86,11 @@ class Dispatcher:
         self.captions_failed = 0
         self.captions_skipped = 0
         self.segments = 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the track's next segment, once the first was heard; else 0."""
+        return self._number
 
     def put(self, heard: Heard) -> None:
         """Pass something on; from any thread."""
@@ -153,7 +158,8 @@ class Dispatcher:
 
     async def _send(self, caption: Caption) -> None:
         try:
-            await asyncio.wait_for(self._captions.send(self.track, caption), self._limit_s)
+            async with asyncio.timeout(self._limit_s):
+                await self._captions.send(self.track, caption)
             self.captions_sent += 1
             self._sent(caption)
         except Exception as error:  # a caption that can't be shown must not end the speaker

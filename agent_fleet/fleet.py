@@ -6,23 +6,33 @@ from typing import Any, TypeVar
 
 from filelock import Timeout
 
-from agent_fleet.dispatcher import CaptionSink
+from agent_fleet.answering import AnswerMetrics, RoomMemory
+from agent_fleet.dispatcher import Caption, CaptionSink
 from agent_fleet.gate import SpeechGate
 from agent_fleet.languages import Languages
 from agent_fleet.manager import PipelineManager
+from agent_fleet.memory import give_back_after
 from agent_fleet.metrics import FleetMetrics
+from agent_fleet.part_spool import PartSpool
+from agent_fleet.partial_feed import PartialFeed
 from agent_fleet.recorder import Recorder
+from agent_fleet.recording_choice import RecordingChoice
 from agent_fleet.recording_files import RecordingSpool
 from agent_fleet.recording_uploader import RecordingUploader
 from agent_fleet.registration import Registrar
+from agent_fleet.segment_spans import SegmentSpans
 from agent_fleet.segment_spool import SegmentSpool
 from agent_fleet.segment_storer import SegmentSink, SegmentStorer
 from agent_fleet.speaker import SpeakerParts
 from agent_fleet.speaker_track import SpeakerTrack
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
+from agent_fleet.voice.record import RecordParts
+from agent_fleet.voice.shared import SharedVoice
 from parley.blobs import BlobStore
+from parley.domain.timeline import TimelineParticipant
 from parley.livekit_api import LiveKit
+from parley.rooms.events import NOT_RECORDED
 from parley.settings import Settings
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
@@ -60,12 +70,20 @@ class Fleet:
             self._livekit,
             self.registrar,
             self._recordings,
+            RecordingChoice(stores, settings.egress_wait_s),
+            PartSpool(settings.state_dir),
             settings.agent_name,
+            settings.part_wait_seconds,
         )
         self.recorder = Recorder(self._recordings)
         self._stores = stores
-        self.metrics = FleetMetrics(self.manager)
-        self._watching: asyncio.Task[None] | None = None
+        self.metrics = FleetMetrics(self.manager, self.languages.memory)
+        endpoint = settings.otlp_endpoint
+        self._spans = SegmentSpans.to_endpoint(endpoint, settings.agent_name) if endpoint else None
+        self.partials = PartialFeed(settings)
+        self.voice = SharedVoice(settings, self.metrics.registry)
+        self.answer_metrics = AnswerMetrics(self.metrics.registry)
+        self._watching: list[asyncio.Task[None]] = []
         self.ready = False
 
     async def start(self) -> None:
@@ -79,19 +97,27 @@ class Fleet:
         segments, recordings = self.storer.recover(), self.uploader.recover()
         if segments or recordings:
             log.info("finishing what was left", segments=segments, recordings=recordings)
-        self._watching = asyncio.create_task(self.metrics.watch_loop())
+        self._watching = [
+            asyncio.create_task(self.metrics.watch_loop()),
+            asyncio.create_task(give_back_after(lambda: self.manager.left)),
+        ]
+        if self.settings.voice_preload:
+            await self.voice.preload()
         self.ready = True
 
     async def close(self, limit_s: float = 20.0) -> None:
         """Store and upload what is finished, at most so long; the rest waits for the next start."""
         self.ready = False
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.sleep(0)  # what the recorder handed over is started
         async with asyncio.TaskGroup() as group:
             group.create_task(self.storer.drain(limit_s))
             group.create_task(self.uploader.drain(limit_s))
+        await self.voice.aclose()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
         await self.registrar.aclose()
         await self._livekit.aclose()
         self._stores.close()
@@ -100,8 +126,32 @@ class Fleet:
         """Run a coroutine on the main loop; awaitable on the caller's loop."""
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
 
+    async def more_agents(self, room_name: str) -> None:
+        """Ask LiveKit to send another agent into a room; on the main loop."""
+        await self._livekit.dispatch_agent(room_name, self.settings.agent_name)
+
+    def room_memory(
+        self, room_sid: Callable[[], str], present: Callable[[], list[TimelineParticipant]]
+    ) -> RoomMemory:
+        """What the assistant remembers of one room.
+
+        Args:
+            room_sid: the room's sid, once it is known.
+            present: the people who are there now.
+        """
+        minutes = self.settings.answer_minutes
+        return RoomMemory(
+            self._stores, self.on_main, room_sid=room_sid, present=present, minutes=minutes
+        )
+
     def parts(
-        self, track: SpeakerTrack, captions: CaptionSink, *, store: bool, record: bool
+        self,
+        track: SpeakerTrack,
+        captions: CaptionSink,
+        *,
+        store: bool,
+        record: bool,
+        at_least: int = 0,
     ) -> SpeakerParts:
         """What a new pipeline for a track is made of.
 
@@ -110,9 +160,14 @@ class Fleet:
             captions: where its captions go.
             store: whether its segments are kept.
             record: whether its audio is kept.
+            at_least: the number of its first segment, unless more are stored.
         """
         settings = self.settings
-        number = self.storer.next_number
+
+        async def number() -> int:
+            asked = self.on_main(lambda: self.storer.next_number(track.track_sid))
+            return max(at_least, await asked)
+
         return SpeakerParts(
             make_transcriber=self._transcriber,
             captions=captions,
@@ -120,17 +175,48 @@ class Fleet:
             recorder=(lambda started: self._track_recorder(track, started)) if record else None,
             joining=self.manager.frames_per_call,
             admission=self.manager.admission,
-            first_number=(
-                (lambda: self.on_main(lambda: number(track.track_sid))) if store else None
-            ),
-            caption_sent=self.metrics.caption_sent,
+            first_number=number if store else None,
+            caption_sent=lambda caption: self._caption_sent(track, caption),
             queue_frames=settings.queue_frames,
             loud_rms=settings.gate_rms if settings.speech_gate else 0.0,
             breaker_failures=settings.breaker_failures,
             breaker_cool_s=settings.breaker_cool_seconds,
             watchdog_s=settings.watchdog_seconds,
             idle_s=settings.idle_seconds,
+            hangover_ms=settings.gate_hangover_ms,
         )
+
+    def voice_record(
+        self,
+        track: SpeakerTrack,
+        captions: CaptionSink,
+        started_ms: Callable[[], int],
+        published_ms: int,
+        *,
+        record: bool,
+    ) -> RecordParts:
+        """What the record of the assistant's voice in a room is made of.
+
+        Args:
+            track: the voice's track.
+            captions: where its captions go.
+            started_ms: when its first sample was, in ms since the epoch.
+            published_ms: when it was published.
+            record: whether its audio is kept.
+        """
+        return RecordParts(
+            publish=lambda: self.on_main(lambda: self.registrar.publish_track(track, published_ms)),
+            unrecorded=lambda: self.uploader.finish_empty(track, published_ms, NOT_RECORDED),
+            segments=self._segment_sink(track),
+            recorder=self._track_recorder(track, started_ms) if record else None,
+            captions=captions,
+        )
+
+    def _caption_sent(self, track: SpeakerTrack, caption: Caption) -> None:
+        self.metrics.caption_sent(caption)
+        self.partials.caption_sent(track, caption)
+        if self._spans is not None:
+            self._spans.caption_sent(track, caption)
 
     def _transcriber(self, language: str) -> Transcriber:
         settings = self.settings

@@ -45,6 +45,16 @@ class Frame:
         """The position after its last sample."""
         return self.position + self.samples
 
+    @property
+    def loudest(self) -> float:
+        """The loudest window's RMS; 0 where nothing was measured."""
+        return 0.0 if self.rms is None else max(self.rms.tolist(), default=0.0)
+
+    def since(self, position: int) -> "Frame":
+        """What of it comes at `position` or later, without its loudness."""
+        cut = max(0, position - self.position)
+        return Frame(self.position + cut, self.pcm[BYTES_PER_SAMPLE * cut :])
+
 
 class FrameQueue:
     """Frames from one producer thread to one consumer thread; when full, the oldest goes."""

@@ -9,7 +9,7 @@ from collections import deque
 import webrtcvad
 
 from agent_fleet.frames import SAMPLE_RATE, Frame, to_samples
-from agent_fleet.loudness import WINDOW, window_rms
+from agent_fleet.loudness import window_of, window_rms
 
 _VAD_MODE = 2  # 0 lets most through, 3 least
 _FLOOR_RISE = 1.02  # of the noise floor, per window of 20 ms: doubles in 0.7 s of louder noise
@@ -42,6 +42,8 @@ class SpeechGate:
         self._silence = 0
         self._floor = min_rms / _FLOOR_FACTOR
         self.open = False
+        self.voiced = 0
+        """Samples of speech in the open utterance, pauses aside."""
 
     def pass_through(self, frame: Frame) -> list[Frame]:
         """The frames to recognise now, in order: none, this one, or with what came before it."""
@@ -66,6 +68,7 @@ class SpeechGate:
     def close(self) -> None:
         """End the utterance, as after silence."""
         self.open = False
+        self.voiced = 0
         self._silence = 0
 
     def forget(self) -> None:
@@ -81,6 +84,9 @@ class SpeechGate:
             self._preroll_samples
         ):
             self._before_samples -= self._before.popleft().samples
+        if self._before_samples > self._preroll_samples:
+            self._before[0] = self._before[0].since(frame.end - self._preroll_samples)
+            self._before_samples = self._preroll_samples
 
     def _speech_end(self, frame: Frame) -> int:
         """The sample at which the last window with speech ends; 0 without speech."""
@@ -91,11 +97,13 @@ class SpeechGate:
         self._floor = min(self._floor * _FLOOR_RISE ** len(levels), min(levels) + 1.0)
         end = 0
         if max(levels) >= threshold:
+            width = window_of(frame.samples)
             for index, level in enumerate(levels):
-                start = index * WINDOW
-                window = frame.pcm[2 * start : 2 * (start + WINDOW)]
+                start = index * width
+                window = frame.pcm[2 * start : 2 * (start + width)]
                 # The detector adapts to the noise: it must hear the quiet windows too.
-                voiced = self._vad.is_speech(window, SAMPLE_RATE, WINDOW)
+                voiced = self._vad.is_speech(window, SAMPLE_RATE, width)
                 if voiced and level >= threshold:
-                    end = start + WINDOW
+                    end = start + width
+                    self.voiced += width
         return end

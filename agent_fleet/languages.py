@@ -4,6 +4,7 @@ Recognisers are pooled: one of a large model takes a second of CPU for its first
 three times faster with use, and keeps that after `finish`.
 """
 
+import resource
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,7 @@ class Languages:
             )
         self.default = default
         self._models: dict[str, VoskModel] = {}
+        self._memory: dict[str, int] = {}
         self._free: dict[str, list[VoskRecogniser]] = {}
         self._lock = threading.Lock()
         self._loading = {language: threading.Lock() for language in self._folders}
@@ -60,6 +62,10 @@ class Languages:
     def loaded(self) -> tuple[str, ...]:
         """The languages whose models are in memory."""
         return tuple(self._models)
+
+    def memory(self) -> dict[str, int]:
+        """By how many bytes the process grew when each model was loaded."""
+        return dict(self._memory)
 
     def find(self, wish: str | None) -> str | None:
         """The language that serves a wish (`en-US` is served by `en`), or None."""
@@ -80,7 +86,9 @@ class Languages:
         """
         with self._loading[language]:  # loading one does not stall the speakers of another
             if language not in self._models:
+                before = _resident_bytes()
                 self._models[language] = VoskModel(self._folders[language])
+                self._memory[language] = max(0, _resident_bytes() - before)
                 log.info("live model loaded", language=language)
             return self._models[language]
 
@@ -107,3 +115,12 @@ class Languages:
             free = self._free.setdefault(language, [])
             if len(free) < _MAX_POOLED:
                 free.append(recogniser)
+
+
+def _resident_bytes() -> int:
+    """The process's memory; where Linux's /proc is missing, its peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -9,8 +9,13 @@ WINDOW = to_samples(20)
 """Samples a window; the voice detector takes 10, 20 or 30 ms."""
 
 
+def window_of(samples: int) -> int:
+    """How long the windows of so much audio are: 20 ms, or 10 ms where it is shorter than that."""
+    return WINDOW if samples >= WINDOW else WINDOW // 2
+
+
 def window_rms(pcm: bytes) -> NDArray[np.float32]:
-    """RMS of each whole window.
+    """RMS of each whole window (`window_of`).
 
     Args:
         pcm: mono int16 samples at 16 kHz.
@@ -19,7 +24,8 @@ def window_rms(pcm: bytes) -> NDArray[np.float32]:
         float32, shape (windows,), in units of int16 samples; what is left at the end is ignored.
     """
     samples = np.frombuffer(pcm, np.int16)
-    whole = len(samples) // WINDOW
-    windows = samples[: whole * WINDOW].reshape(whole, WINDOW).astype(np.float32)
-    rms: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", windows, windows) / WINDOW)
+    width = window_of(len(samples))
+    whole = len(samples) // width
+    windows = samples[: whole * width].reshape(whole, width).astype(np.float32)
+    rms: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", windows, windows) / width)
     return rms

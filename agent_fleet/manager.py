@@ -35,6 +35,7 @@ class PipelineManager:
         self._speakers: dict[str, Speaker] = {}
         self._lock = threading.Lock()
         self.refused = 0
+        self.left = 0
 
     @property
     def speakers(self) -> list[Speaker]:
@@ -76,6 +77,7 @@ class PipelineManager:
         """Count a speaker no longer."""
         with self._lock:
             self._speakers.pop(speaker.track.track_sid, None)
+            self.left += 1
 
     def load(self) -> float:
         """0..1 for LiveKit's dispatch: how much of what this process can take is taken."""

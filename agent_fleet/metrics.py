@@ -6,9 +6,9 @@ series behind.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -18,6 +18,7 @@ from agent_fleet.speaker import PipelineState, Speaker
 from parley.clock import Clock, wall_clock_ms
 
 _SECONDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2, 2.0, 5.0)
+_LAG_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _LOOP_PROBE_S = 0.5
 _BREAKER = {"closed": 0, "half-opened": 1, "opened": 2}
 
@@ -25,8 +26,19 @@ _BREAKER = {"closed": 0, "half-opened": 1, "opened": 2}
 class FleetMetrics:
     """The process's metrics in a registry of their own."""
 
-    def __init__(self, manager: PipelineManager, clock: Clock = wall_clock_ms) -> None:
-        """Show the pipelines of this manager."""
+    def __init__(
+        self,
+        manager: PipelineManager,
+        models: Callable[[], Mapping[str, int]] = dict,
+        clock: Clock = wall_clock_ms,
+    ) -> None:
+        """Show the pipelines of this manager.
+
+        Args:
+            manager: knows the pipelines.
+            models: bytes of memory by language of the loaded models.
+            clock: the time in ms since the epoch.
+        """
         self.registry = CollectorRegistry()
         self._clock = clock
         self._captions = Histogram(
@@ -36,12 +48,14 @@ class FleetMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._loop_lag = Gauge(
+        self._loop_lag = Histogram(
             "parley_loop_lag_seconds",
-            "How late the main event loop woke up, last time it was asked.",
+            "How late an event loop woke up: the main one, or those of rooms.",
+            ["loop"],
+            buckets=_LAG_SECONDS,
             registry=self.registry,
         )
-        self.registry.register(_Pipelines(manager))
+        self.registry.register(_Pipelines(manager, models))
         ProcessCollector(registry=self.registry)
 
     def caption_sent(self, caption: Caption) -> None:
@@ -49,19 +63,25 @@ class FleetMetrics:
         kind = "final" if caption.final else "partial"
         self._captions.labels(kind).observe(max(0, self._clock() - caption.end_ms) / 1000)
 
-    async def watch_loop(self) -> None:
-        """Measure the running loop's lag until cancelled."""
+    async def watch_loop(self, loop: str = "main") -> None:
+        """Measure the running loop's lag until cancelled.
+
+        Args:
+            loop: `main`, or `room` for the loop of any room.
+        """
+        lag = self._loop_lag.labels(loop)
         while True:
             asked = time.monotonic()
             await asyncio.sleep(_LOOP_PROBE_S)
-            self._loop_lag.set(max(0.0, time.monotonic() - asked - _LOOP_PROBE_S))
+            lag.observe(max(0.0, time.monotonic() - asked - _LOOP_PROBE_S))
 
 
 class _Pipelines(Collector):
     """Reads every pipeline anew for each scrape."""
 
-    def __init__(self, manager: PipelineManager) -> None:
+    def __init__(self, manager: PipelineManager, models: Callable[[], Mapping[str, int]]) -> None:
         self._manager = manager
+        self._models = models
 
     def collect(self) -> Iterator[Metric]:
         speakers = self._manager.speakers
@@ -72,6 +92,14 @@ class _Pipelines(Collector):
         refused = CounterMetricFamily("parley_refused", "Speakers that had to wait.")
         refused.add_metric([], self._manager.refused)
         yield refused
+        memory = GaugeMetricFamily(
+            "parley_model_memory_bytes",
+            "By how much the process grew when it loaded a live model.",
+            labels=["language"],
+        )
+        for language, size in self._models().items():
+            memory.add_metric([language], size)
+        yield memory
         yield from _of_each(speakers)
 
 

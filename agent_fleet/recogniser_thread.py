@@ -8,11 +8,14 @@ from typing import Protocol
 from agent_fleet.breaker import Breaker
 from agent_fleet.frames import Frame, FrameQueue
 from agent_fleet.heard import Heard
+from agent_fleet.scheduling import give_way
 from agent_fleet.transcriber import Transcriber
 from parley.errors import ParleyError
 from parley.telemetry.logs import get_logger
 
 log = get_logger("recogniser")
+
+_NICENESS = 5  # audio that arrives comes first: what is not taken in time is lost
 
 
 class Listener(Protocol):
@@ -69,6 +72,7 @@ class RecogniserThread:
         self.heard = 0
         self.passed = 0
         self.talking = False
+        self.voiced = 0
         # A thread that hangs inside libvosk can't be ended: it must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -87,10 +91,12 @@ class RecogniserThread:
         self._given_up = True
 
     def _run(self) -> None:
+        give_way(_NICENESS)
         while (frames := self.frames.take(self._joining())) and not self._given_up:
             if not self._attempt(frames):
                 return self._end()
             self.talking = self._transcriber is not None and self._transcriber.talking
+            self.voiced = self._transcriber.voiced if self._transcriber else 0
             if self._transcriber is not None:
                 self.heard += sum(frame.samples for frame in frames)
                 self.passed = self._transcriber.passed
@@ -118,6 +124,7 @@ class RecogniserThread:
                 log.exception("recogniser thread failed")
             self._transcriber = None
             self.talking = False
+            self.voiced = 0
             if not self._given_up:
                 self._listener.failed(error)
                 self._breaker.failed(error)
@@ -135,6 +142,7 @@ class RecogniserThread:
 
     def _end(self) -> None:
         self.talking = False
+        self.voiced = 0
         self._transcriber = None
         if not self._given_up:
             self._listener.ended(self)

@@ -5,8 +5,8 @@ recogniser takes too, so a track is taken from LiveKit once: docs/decisions, 000
 """
 
 import os
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from agent_fleet.frames import SAMPLE_RATE, Frame, to_ms
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
+from agent_fleet.scheduling import give_way
 from parley.audio.ogg_writer import OggOpusWriter
 from parley.blobs import recording_key
 from parley.domain.track import Gap, Recording
@@ -24,6 +25,8 @@ log = get_logger("recorder")
 _FILE_RATE = 48_000  # Ogg Opus counts in 48 kHz whatever was put in (RFC 7845, section 4)
 _SILENCE = np.zeros(SAMPLE_RATE, np.int16)
 _WRITE_SAMPLES = SAMPLE_RATE // 2  # encode half a second at a time: fewer calls, little to lose
+_LOOK_S = 0.3  # how often the thread looks for work, rather than being woken by each track
+_NICENESS = 10  # captions first: the recorder catches up when nobody waits
 
 
 class TrackRecording:
@@ -128,7 +131,8 @@ class Recorder:
     def __init__(self, spool: RecordingSpool) -> None:
         """Record into this spool; `start` starts the thread."""
         self._spool = spool
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._work: deque[Callable[[], None]] = deque()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -137,21 +141,27 @@ class Recorder:
 
     def stop(self) -> None:
         """Do what is queued, then end the thread; blocks until it has."""
-        self._work.put(None)
+        self._stopping.set()
         self._thread.join()
 
     @property
     def backlog(self) -> int:
         """How much work waits: grows when the disk or the processor can't keep up."""
-        return self._work.qsize()
+        return len(self._work)
 
     def run(self, work: Callable[[], None]) -> None:
-        """Queue work for the thread; it must handle its own errors."""
-        self._work.put(work)
+        """Queue work for the thread, done in order and soon; it must handle its own errors."""
+        self._work.append(work)
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            try:
-                work()
-            except Exception:
-                log.exception("recording work failed")
+        give_way(_NICENESS)
+        while True:
+            stopping = self._stopping.wait(_LOOK_S)
+            while self._work:
+                work = self._work.popleft()
+                try:
+                    work()
+                except Exception:
+                    log.exception("recording work failed")
+            if stopping:
+                return

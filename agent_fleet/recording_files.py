@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from parley.domain.base import Record
-from parley.domain.track import Gap, Recording
+from parley.domain.track import Gap, Recording, TrackKind
 
 
 class RecordedTrack(Record):
@@ -23,6 +23,7 @@ class RecordedTrack(Record):
     track_sid: str
     identity: str
     name: str = ""
+    kind: TrackKind = "person"
     language: str | None = None
     started_ms: int
     gaps: tuple[Gap, ...] = ()
@@ -53,7 +54,11 @@ class RecordingFiles:
     @property
     def earlier(self) -> list[Path]:
         """Parts that killed processes left of the same track, oldest first."""
-        return sorted(self.folder.glob(f"{self.track_sid}.part-*.ogg"))
+        if not self.folder.exists():
+            return []
+        begin = f"{self.track_sid}.part-"  # a pattern each would stay in fnmatch's cache
+        found = (path for path in self.folder.iterdir() if path.name.startswith(begin))
+        return sorted(path for path in found if path.suffix == ".ogg")
 
     def set_earlier_aside(self) -> None:
         """Keep what a killed process left of this track as a part, before a new file is begun."""

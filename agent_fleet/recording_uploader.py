@@ -7,16 +7,20 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import stamina
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from agent_fleet.frames import SAMPLE_RATE
+from agent_fleet.part_spool import PartSpool
+from agent_fleet.patience import patiently
+from agent_fleet.recording_choice import RecordingChoice
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
 from agent_fleet.recording_merge import merge_parts
+from agent_fleet.recording_parts import RecordingParts
 from agent_fleet.registration import Registrar
 from agent_fleet.speaker_track import SpeakerTrack
 from parley.audio.ogg import decode_pieces
 from parley.blobs import BlobStore, manifest_key, recording_key
+from parley.clock import Clock, wall_clock_ms
 from parley.domain.track import Recording, TrackStatus
 from parley.errors import AudioError, NotFoundError, ParleyError
 from parley.livekit_api import LiveKit
@@ -25,8 +29,6 @@ from parley.storage import Stores
 from parley.telemetry.logs import get_logger
 
 log = get_logger("uploader")
-
-_LOOK_AGAIN_S = 3.0
 
 
 class RecordingUploader:
@@ -39,7 +41,11 @@ class RecordingUploader:
         livekit: LiveKit,
         registrar: Registrar,
         spool: RecordingSpool,
+        choice: RecordingChoice,
+        part_spool: PartSpool,
         agent_name: str,
+        part_wait_s: float = 60.0,
+        clock: Clock = wall_clock_ms,
     ) -> None:
         """Upload from this spool; make it on the main event loop."""
         self._livekit = livekit
@@ -48,7 +54,12 @@ class RecordingUploader:
         self._blobs = blobs
         self._registrar = registrar
         self._spool = spool
+        self._choice = choice
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self.parts = RecordingParts(
+            stores, blobs, part_spool, wait_s=part_wait_s, start=self._start_from_any_thread
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self.uploaded = 0
         self.can_take_rooms = asyncio.Event()
@@ -71,7 +82,7 @@ class RecordingUploader:
 
     def recover(self) -> int:
         """Upload what killed processes left; returns how many recordings."""
-        found = 0
+        found = self.parts.recover()
         for files, lock in self._spool.left_over():
             self._start(self._recover(files, lock))
             found += 1
@@ -85,13 +96,16 @@ class RecordingUploader:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _start_from_any_thread(self, work: Coroutine[Any, Any, None]) -> None:
+        self._loop.call_soon_threadsafe(lambda: self._start(work))
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _recover(self, files: RecordingFiles, lock: FileLock) -> None:
-        if not await self._wait_for_its_end(files, lock):
+        if await self._goes_on(files, lock):
             return
         try:
             if files.read_manifest() is None:
@@ -114,8 +128,8 @@ class RecordingUploader:
             return
         await self._upload(files, lock)
 
-    async def _wait_for_its_end(self, files: RecordingFiles, lock: FileLock) -> bool:
-        """Wait while the track is still published; False when an agent went on recording it.
+    async def _goes_on(self, files: RecordingFiles, lock: FileLock) -> bool:
+        """Make a part of it where the track is still live, or other agents recorded it later.
 
         Uploading it now would start the transcription of half a track. The room may have lost its
         only agent with the killed process, so one is asked for.
@@ -123,25 +137,25 @@ class RecordingUploader:
         try:
             track = files.read_track()
         except (OSError, ValueError):
-            return True
-        asked = False
-        while await self._published(track):
-            lock.release()
-            if not asked:
-                log.info("left-over track is still live", track_sid=track.track_sid)
-                # LiveKit forgets a request that comes when no worker is there.
-                await self.can_take_rooms.wait()
-                await self._livekit.dispatch_agent(track.room_name, self._agent_name)
-                asked = True
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                return False
-            if not files.track.exists():  # recorded to its end and uploaded meanwhile
-                lock.release()
-                return False
+            return False
+        if track.kind == "assistant":
+            return False  # its publisher is the agent that was killed, whatever LiveKit still shows
+        live = await self._published(track) and not await self._is_final(track.room_sid)
+        if not live and await self.parts.is_last(track):
+            return False
+        self.parts.let_go(files, lock)
+        if live:
+            log.info("left-over track is still live", track_sid=track.track_sid)
+            # LiveKit forgets a request that comes when no worker is there.
+            await self.can_take_rooms.wait()
+            await self._livekit.dispatch_agent(track.room_name, self._agent_name)
         return True
+
+    async def _is_final(self, room_sid: str) -> bool:
+        try:
+            return await self._registrar.is_final(room_sid)
+        except NotFoundError:
+            return True
 
     async def _published(self, track: RecordedTrack) -> bool:
         try:
@@ -156,14 +170,23 @@ class RecordingUploader:
             track = files.read_track()
             recording = files.read_manifest()
             assert recording is not None
+            fetched: list[str] = []
+            async for attempt in patiently():
+                with attempt:
+                    await self.parts.collect(files, track, fetched)
             if files.earlier:
                 recording = await asyncio.to_thread(merge_parts, files, recording)
                 files.write_manifest(recording)
             await self._registrar.publish_track(_speaker(track), track.started_ms)
-            await self._put(files, track, recording)
+            sid = track.track_sid
+            if await self._choice.is_ours(track.room_sid, sid, recording.ended_ms):
+                await self._put(files, track, recording)
+                self.uploaded += 1
+                log.info("recording stored", room_sid=track.room_sid, track_sid=sid)
+            else:
+                log.info("recording not needed", room_sid=track.room_sid, track_sid=sid)
+            await self.parts.discard(fetched)
             files.remove()
-            self.uploaded += 1
-            log.info("recording stored", room_sid=track.room_sid, track_sid=track.track_sid)
         except ParleyError as error:
             log.error("recording not stored", track_sid=files.track_sid, reason=error.code)
         finally:
@@ -173,9 +196,7 @@ class RecordingUploader:
 
     async def _put(self, files: RecordingFiles, track: RecordedTrack, recording: Recording) -> None:
         room, sid = track.room_sid, track.track_sid
-        async for attempt in stamina.retry_context(
-            on=_retryable, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0
-        ):
+        async for attempt in patiently(0.5, 30.0):
             with attempt:
                 # The audio's creation starts its transcription, which reads the manifest and
                 # the track: both are there before it.
@@ -190,17 +211,13 @@ class RecordingUploader:
 
     async def _finish_empty(self, track: SpeakerTrack, published_ms: int, reason: str) -> None:
         await self._registrar.publish_track(track, published_ms)
-        async for attempt in stamina.retry_context(
-            on=_retryable, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0
-        ):
+        if not await self._choice.is_ours(track.room_sid, track.track_sid, self._clock()):
+            return
+        async for attempt in patiently(0.5, 30.0):
             with attempt:
                 await finish_track(
                     self._stores, self._blobs, track.track_sid, TrackStatus.EMPTY, error=reason
                 )
-
-
-def _retryable(error: Exception) -> bool:
-    return isinstance(error, NotFoundError) or (isinstance(error, ParleyError) and error.retryable)
 
 
 def _speaker(track: RecordedTrack) -> SpeakerTrack:
@@ -211,6 +228,7 @@ def _speaker(track: RecordedTrack) -> SpeakerTrack:
         identity=track.identity,
         name=track.name,
         language=track.language or "",
+        kind=track.kind,
     )
 
 

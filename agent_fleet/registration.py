@@ -3,11 +3,12 @@
 import httpx
 import stamina
 
+from agent_fleet.patience import may_pass, patiently
 from agent_fleet.speaker_track import SpeakerTrack
 from parley.auth.tokens import Role, mint
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.room import RoomOptions, RoomStatus
-from parley.errors import NotFoundError, ParleyError
+from parley.errors import ParleyError
 from parley.rooms.tracks import publish_track
 from parley.settings import Settings
 from parley.storage import Stores
@@ -48,9 +49,7 @@ class Registrar:
 
     async def register_room(self, sid: str, name: str) -> RoomOptions:
         """Register a room, trying for as long as it takes; returns what is to be done with it."""
-        async for attempt in stamina.retry_context(
-            on=_retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=10.0
-        ):
+        async for attempt in patiently():
             with attempt:
                 try:
                     await self._ask_api(sid, name)
@@ -68,9 +67,7 @@ class Registrar:
         Returns:
             False when the room is final and accepts no more tracks.
         """
-        async for attempt in stamina.retry_context(
-            on=_retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=10.0
-        ):
+        async for attempt in patiently():
             with attempt:
                 return await publish_track(
                     self._stores,
@@ -79,19 +76,20 @@ class Registrar:
                     identity=track.identity,
                     name=track.name,
                     published_ms=published_ms,
-                    language=track.language,
+                    language=track.language or None,
+                    kind=track.kind,
                 )
         raise AssertionError("unreachable")
 
     async def set_language(self, track_sid: str, language: str) -> None:
         """Note the language that a track is heard in from now on."""
-        async for attempt in stamina.retry_context(on=_retryable, attempts=5):
+        async for attempt in stamina.retry_context(on=may_pass, attempts=5):
             with attempt:
                 await self._stores.tracks.set_language(track_sid, language)
 
     async def is_final(self, room_sid: str) -> bool:
         """Whether the room accepts no more tracks."""
-        async for attempt in stamina.retry_context(on=_retryable, attempts=5):
+        async for attempt in stamina.retry_context(on=may_pass, attempts=5):
             with attempt:
                 return (await self._stores.rooms.get(room_sid)).status is not RoomStatus.ACTIVE
         raise AssertionError("unreachable")
@@ -111,8 +109,3 @@ class Registrar:
             raise ApiUnavailableError("the API cannot be reached") from error
         if answer.status_code >= 400:
             raise ApiUnavailableError(f"the API answered {answer.status_code}")
-
-
-def _retryable(error: Exception) -> bool:
-    # NotFound: the room's own registration is still under way.
-    return isinstance(error, NotFoundError) or (isinstance(error, ParleyError) and error.retryable)

@@ -67,6 +67,13 @@ class SegmentStorer:
         writer = await self._stores.chunks.writer(track.room_sid, track_sid, Version.LIVE)
         return writer.next_number
 
+    async def last_end_ms(self, track_sid: str) -> int | None:
+        """When the last stored live segment of a track ended; None when there is none."""
+        track = await self._stores.tracks.find(track_sid)
+        headers = track.headers(Version.LIVE) if track else []
+        found = await self._stores.chunks.read_version(track_sid, Version.LIVE, headers[-1:])
+        return max((s.end_ms for s in found), default=None)
+
     def _start(self, sink: "SegmentSink") -> None:
         task = self.loop.create_task(self._store_all(sink), name=f"store {sink.file.track_sid}")
         self._tasks.add(task)
@@ -141,6 +148,7 @@ class _TrackStorer:
         self._room_sid = room_sid
         self._track_sid = track_sid
         self._writer: SegmentWriter | None = None
+        self._known: list[Segment] = []
 
     async def store(self, segments: Sequence[Segment]) -> None:
         numbered: list[Segment] | None = None
@@ -149,33 +157,50 @@ class _TrackStorer:
         ):
             with attempt:
                 if self._writer is None:
-                    self._writer, segments = await self._take_over(segments)
+                    self._writer = await self._take_over()
                     numbered = None
                 if numbered is None:
-                    numbered = self._number(segments, self._writer.next_number)
+                    numbered = self._number(self._fresh(segments), self._writer.next_number)
                 try:
                     await self._writer.append(numbered)
                 except ConflictError:
                     self._writer = None
                     raise
 
-    async def _take_over(self, segments: Sequence[Segment]) -> tuple[SegmentWriter, list[Segment]]:
-        """A writer that goes on after what is stored, and what of ours is not stored yet."""
+    async def _take_over(self) -> SegmentWriter:
+        """A writer that goes on after what is stored."""
         chunks = self._stores.chunks
         writer = await chunks.writer(self._room_sid, self._track_sid, Version.LIVE)
-        stored: set[tuple[int, int, str]] = set()
+        self._known = []
         if writer.next_number:
             track = await self._stores.tracks.get(self._track_sid)
             headers = track.headers(Version.LIVE)
-            found = await chunks.read_version(self._track_sid, Version.LIVE, headers)
-            stored = {(s.start_ms, s.end_ms, s.text) for s in found}
-        return writer, [s for s in segments if (s.start_ms, s.end_ms, s.text) not in stored]
+            self._known = await chunks.read_version(self._track_sid, Version.LIVE, headers)
+        return writer
+
+    def _fresh(self, segments: Sequence[Segment]) -> list[Segment]:
+        """The segments that were not stored before, by us or by another agent."""
+        fresh = [s for s in segments if not any(_same_utterance(s, k) for k in self._known)]
+        if len(fresh) < len(segments):
+            known = len(segments) - len(fresh)
+            log.info("segments are stored already", track_sid=self._track_sid, count=known)
+        return fresh
 
     def _number(self, segments: Sequence[Segment], first: int) -> list[Segment]:
         return [
             s.model_copy(update={"id": segment_id(self._track_sid, Version.LIVE, number)})
             for number, s in enumerate(segments, first)
         ]
+
+
+def _same_utterance(one: Segment, other: Segment) -> bool:
+    """Whether two segments of a track are one utterance, heard by two agents or stored before.
+
+    Nobody says two things at once: what covers more than half of the other is the same.
+    """
+    common = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
+    shorter = min(one.end_ms - one.start_ms, other.end_ms - other.start_ms)
+    return common * 2 > shorter or (one.start_ms, one.end_ms) == (other.start_ms, other.end_ms)
 
 
 def _worth_waiting(error: Exception) -> bool:

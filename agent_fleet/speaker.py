@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,7 +22,7 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("speaker")
 
-_KEPT_FRAMES = 5  # of the silence before an idle speaker speaks again
+_KEPT_FRAMES = 8  # of the silence before an idle speaker speaks again
 _PATIENCE_S = 15.0  # for the end of an utterance, before its language is changed all the same
 
 
@@ -49,7 +49,7 @@ class SpeakerParts:
     recorder: Callable[[Callable[[], int]], TrackRecorder] | None
     joining: Callable[[], int]
     admission: Callable[[], str | None]
-    first_number: Callable[[], "asyncio.Future[int]"] | None
+    first_number: Callable[[], Awaitable[int]] | None
     caption_sent: Callable[[Caption], None]
     queue_frames: int
     loud_rms: float
@@ -57,6 +57,7 @@ class SpeakerParts:
     breaker_cool_s: float
     watchdog_s: float
     idle_s: float
+    hangover_ms: int = 420
 
 
 class Speaker:
@@ -89,7 +90,9 @@ class Speaker:
             track.track_sid, failures=parts.breaker_failures, cool_s=parts.breaker_cool_s
         )
         self.recording = parts.recorder(self.started_ms) if parts.recorder else None
-        self._door = Doorkeeper(self._to_recogniser, loud_rms=parts.loud_rms)
+        self._door = Doorkeeper(
+            self._to_recogniser, loud_rms=parts.loud_rms, hangover_ms=parts.hangover_ms
+        )
         consumers = [self._door.take]
         if self.recording:
             consumers.append(self.recording.take)
@@ -109,6 +112,7 @@ class Speaker:
         self._open_partial = False
         self._last_heard_s = time.monotonic()
         self._given = 0
+        self._taken_over = 0
         self._dropped_before = 0
         self._closed = False
 
@@ -122,6 +126,11 @@ class Speaker:
         return self._thread is not None and self._thread.talking
 
     @property
+    def voiced_ms(self) -> int:
+        """How much speech the open utterance holds so far; 0 between utterances."""
+        return to_ms(self._thread.voiced) if self._thread is not None else 0
+
+    @property
     def queued(self) -> int:
         """Frames that wait for the recogniser."""
         return len(self._thread.frames) if self._thread else 0
@@ -133,17 +142,24 @@ class Speaker:
 
     @property
     def lag_ms(self) -> int:
-        """How far the recogniser is behind the audio that arrived, in ms."""
+        """How far the recogniser is behind the audio that arrived, in ms.
+
+        What another agent left over is caught up on, and says nothing of how busy this one is.
+        """
         thread = self._thread
         if thread is None or len(thread.frames) == 0:
             return 0
-        return max(0, to_ms(self.input.position - thread.position))
+        return max(0, to_ms(self.input.position - max(thread.position, self._taken_over)))
 
     @property
     def speech_ratio(self) -> float:
         """How much of the audio passed the gate since this thread began, 0..1."""
         thread = self._thread
         return min(1.0, thread.passed / thread.heard) if thread and thread.heard else 0.0
+
+    def took_over(self) -> None:
+        """All audio up to now was kept for the time when this agent would take the track over."""
+        self._taken_over = self.input.position
 
     def start(self) -> None:
         """Begin to listen, if there is room; else as soon as there is."""
@@ -167,10 +183,7 @@ class Speaker:
 
     async def change_language(self, language: str, wanted: str = "") -> None:
         """Hear what follows in another language; what is being said is finished in the old one."""
-        patience = time.monotonic() + _PATIENCE_S
-        # Not in the middle of a word. A thread sets the flag, so it is looked at.
-        while self._speaking() and time.monotonic() < patience:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await self.quiet(_PATIENCE_S)  # not in the middle of a word
         if self._closed:
             return
         if language == self.track.language:
@@ -187,8 +200,21 @@ class Speaker:
         if self._thread is not None and self.state is PipelineState.LIVE:
             self._thread.start()
 
-    async def close(self, limit_s: float = 5.0) -> None:
-        """No more audio comes: finish the open utterance, pass it on, hand the recording over."""
+    async def quiet(self, limit_s: float) -> bool:
+        """Wait until nothing is being said; False when somebody spoke on for so long."""
+        patience = time.monotonic() + limit_s
+        # A thread sets the flag, so it is looked at.
+        while self._speaking() and time.monotonic() < patience:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        return not self._speaking()
+
+    async def close(self, limit_s: float = 5.0, *, part: bool = False) -> None:
+        """No more audio comes: finish the open utterance, pass it on, hand the recording over.
+
+        Args:
+            limit_s: how long recogniser and captions may take each.
+            part: another agent goes on with the track: the recording is a part of it.
+        """
         if self._closed:
             return
         self._closed = True
@@ -208,7 +234,7 @@ class Speaker:
         if self._parts.segments:
             self._parts.segments.close()
         if self.recording:
-            self.recording.finish(tuple(self.input.gaps), self.published_ms)
+            self.recording.finish(tuple(self.input.gaps), self.published_ms, part=part)
 
     # What the recogniser thread calls.
 
@@ -324,7 +350,7 @@ class Speaker:
         if self.state is not PipelineState.IDLE:
             return
         self._kept = [*self._kept[1 - _KEPT_FRAMES :], frame]
-        if frame.rms is not None and frame.rms.size and frame.rms.max() >= self._parts.loud_rms:
+        if frame.rms is not None and frame.loudest >= self._parts.loud_rms:
             self._loop.call_soon_threadsafe(self._wake)
 
     @property

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from parley.domain.track import TrackKind
+
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTrack:
@@ -16,6 +18,7 @@ class SpeakerTrack:
     language: str
     wanted: str = ""
     """The language that was asked for, where that can't be served."""
+    kind: TrackKind = "person"
 
     def speaking(self, language: str, wanted: str = "") -> Self:
         """The same track, heard in another language."""

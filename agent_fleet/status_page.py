@@ -1,4 +1,4 @@
-"""The fleet's own HTTP port: /healthz, /pipelines, /metrics, /v1/stream."""
+"""The fleet's own HTTP port: /healthz, /pipelines, /metrics, /v1/stream, /live/{sid}."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +57,8 @@ class StatusPage:
                 web.get("/pipelines", self._pipelines),
                 web.get("/metrics", self._metrics),
                 web.get("/v1/stream", self._streams.handle),
+                web.get("/v1/stream/instance", self._streams.instances.handle),
+                web.get("/live/{sid}", fleet.partials.handle),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
@@ -75,6 +77,7 @@ class StatusPage:
 
     async def close(self) -> None:
         """Send the stream clients away and stop listening."""
+        self._fleet.partials.close()
         await self._streams.close()
         await self._runner.cleanup()
 

@@ -3,7 +3,8 @@
 A client may send `{"config": {"sample_rate": …, "words": …}}`, then PCM16 in binary messages, each
 answered by one JSON, and ends with `{"eof": 1}`, answered by the last result. The language and the
 token are in the address, so that clients of vosk-server work as they are:
-`/v1/stream?language=en&token=…`. With `room` and `identity` what is said is stored there.
+`/v1/stream?language=en&token=…`. With `room` and `identity` what is said is stored there. Of
+several agents one serves an `identity`, and the others redirect to it (`stream_instances.py`).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from agent_fleet.fleet import Fleet
 from agent_fleet.speaker import PipelineState
 from agent_fleet.speaker_track import SpeakerTrack
+from agent_fleet.stream_instances import StreamInstances
 from agent_fleet.stream_speaker import NoCaptions, StreamSpeaker
 from parley.auth.tokens import Principal, Role, TokenVerifier
 from parley.clock import Clock, wall_clock_ms
@@ -40,6 +42,8 @@ class StreamEndpoint:
         self._fleet = fleet
         self._clock = clock
         self._tokens = TokenVerifier(fleet.settings)
+        settings = fleet.settings
+        self.instances = StreamInstances(settings.fleet_url, settings.stream_instances)
         self._clients: set[web.WebSocketResponse] = set()
 
     async def close(self) -> None:
@@ -56,6 +60,8 @@ class StreamEndpoint:
         except (UnauthorizedError, ForbiddenError) as error:
             status = 401 if isinstance(error, UnauthorizedError) else 403
             return web.json_response({"title": str(error)}, status=status)
+        if (url := self.instances.elsewhere(request)) is not None:
+            return web.Response(status=307, headers={"Location": url})
         wish = request.query.get("language")
         language = self._fleet.languages.find(wish) if wish else self._fleet.languages.default
         if language is None:

@@ -47,12 +47,18 @@ class TrackInput:
         self.muted = False
         self.gaps: list[Gap] = []
 
-    def receive(self, pcm: bytes) -> None:
-        """Take in the next audio: mono int16 at 16 kHz, whole samples."""
+    def receive(self, pcm: bytes, arrived: float | None = None) -> None:
+        """Take in the next audio: mono int16 at 16 kHz, whole samples.
+
+        Args:
+            pcm: the samples.
+            arrived: when it came, on the monotonic clock, where that is not now.
+        """
         samples = len(pcm) // BYTES_PER_SAMPLE
-        now = self._monotonic()
+        now = self._monotonic() if arrived is None else arrived
         if self.started_ms is None:
-            self.started_ms = self._clock() - to_ms(samples)
+            waited_ms = 0 if arrived is None else round((self._monotonic() - arrived) * 1000)
+            self.started_ms = self._clock() - waited_ms - to_ms(samples)
             self._started = now - to_ms(samples) / 1000
         elif self._real_time and (now - self._last) * 1000 > _PAUSE_MS:
             self._skip_missing(now, samples)

@@ -14,6 +14,7 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("recorder")
 
+_LOCK_S = 3.0
 _BATCH = to_samples(500)  # the recorder's thread is woken twice a second for each track
 
 
@@ -51,11 +52,23 @@ class TrackRecorder:
         """The track has these gaps by now."""
         self._recorder.run(lambda: self._note_gaps(gaps))
 
-    def finish(self, gaps: tuple[Gap, ...], published_ms: int) -> None:
-        """The track ended: close the file and have it uploaded; returns at once."""
+    @property
+    def begun_ms(self) -> int | None:
+        """When the recording begins, in ms since the epoch, once it does."""
+        recording = self._recording
+        return recording.track.started_ms if recording else None
+
+    def finish(self, gaps: tuple[Gap, ...], published_ms: int, *, part: bool = False) -> None:
+        """The track ended: close the file and have it uploaded; returns at once.
+
+        Args:
+            gaps: where audio did not arrive.
+            published_ms: when the track was published.
+            part: the track goes on with another agent.
+        """
         end = self._end
         self._hand_over()
-        self._recorder.run(lambda: self._finish(end, gaps, published_ms))
+        self._recorder.run(lambda: self._finish(end, gaps, published_ms, part))
 
     def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
@@ -81,7 +94,8 @@ class TrackRecorder:
         try:
             files = self._spool.files(track.room_sid, track.track_sid)
             lock = files.lock()
-            lock.acquire(timeout=0)
+            # An agent that hands the track over on this machine is about to let go of it.
+            lock.acquire(timeout=_LOCK_S)
         except Timeout:
             self.failed = "another process records this track"
             log.error("not recorded", track_sid=track.track_sid, reason=self.failed)
@@ -100,7 +114,8 @@ class TrackRecorder:
                     track_sid=track.track_sid,
                     identity=track.identity,
                     name=track.name,
-                    language=track.language,
+                    kind=track.kind,
+                    language=track.language or None,
                     started_ms=self._started_ms(),
                 ),
             )
@@ -110,7 +125,9 @@ class TrackRecorder:
             log.error("not recorded", track_sid=track.track_sid, reason=self.failed)
             return None
 
-    def _finish(self, end: int, gaps: tuple[Gap, ...], published_ms: int) -> None:
+    def _finish(self, end: int, gaps: tuple[Gap, ...], published_ms: int, part: bool) -> None:
+        if self._recording is None and part:
+            return
         if self._recording is None:
             reason = self.failed or "no audio arrived"
             self._uploader.finish_empty(self._track, published_ms, reason)
@@ -122,4 +139,8 @@ class TrackRecorder:
             seconds=to_ms(end) / 1000,
             gaps=len(recording.gaps),
         )
-        self._uploader.upload(self._recording.files, self._recording.lock)
+        files, lock = self._recording.files, self._recording.lock
+        if part:
+            self._uploader.parts.let_go(files, lock)
+        else:
+            self._uploader.upload(files, lock)

@@ -70,6 +70,13 @@ class Transcriber:
         """Whether an utterance is open."""
         return self._gate.open if self._gate else bool(self._said)
 
+    @property
+    def voiced(self) -> int:
+        """Samples of speech in the open utterance; 0 between utterances."""
+        if not self.talking:
+            return 0
+        return self._gate.voiced if self._gate else self._position - self._opened
+
     def feed(self, frames: Sequence[Frame]) -> Iterator[Heard]:
         """Take in frames in order; those that follow on each other are recognised in one call.
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import vosk
-
+from agent_fleet.vosk_library import vosk
 from parley.errors import AudioError, ModelError, RecogniserError
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
 MAX_CALL_SECONDS = 30
-
-vosk.SetLogLevel(-1)
+UNKNOWN = "[unk]"
+"""What Vosk answers for speech outside its vocabulary: it is no word, so nobody is shown it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class RecognisedWord:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedUtterance:
-    """A finished utterance; without words when nothing was said."""
+    """A finished utterance; without words when nothing known was said."""
 
     text: str
     words: tuple[RecognisedWord, ...]
@@ -105,12 +104,12 @@ class VoskRecogniser:
             return _utterance(self._recogniser.Result()) if ended else None
 
     def partial(self) -> str:
-        """The words of the open utterance so far."""
+        """The words of the open utterance so far, unknown ones left out."""
         with self._alone():
             answer = _parse(self._recogniser.PartialResult()).get("partial", "")
         if not isinstance(answer, str):
             raise RecogniserError("Vosk's partial result is not text")
-        return answer
+        return " ".join(word for word in answer.split() if word != UNKNOWN)
 
     def finish(self) -> RecognisedUtterance:
         """End the open utterance now; the next audio begins a new one."""
@@ -167,6 +166,7 @@ def _utterance(answer: str) -> RecognisedUtterance:
                 confidence=min(1.0, max(0.0, _finite(word.get("conf", 1.0)))),
             )
             for word in parsed.get("result", ())
+            if word["word"] != UNKNOWN
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RecogniserError("Vosk's result lacks a word's text or times") from error

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import math
 import os
 import threading
 
@@ -11,6 +12,7 @@ from livekit.agents import (
     AutoSubscribe,
     JobContext,
     JobExecutorType,
+    JobRequest,
 )
 
 from agent_fleet.fleet import Fleet
@@ -20,7 +22,7 @@ from parley.telemetry.logs import get_logger
 log = get_logger("worker")
 
 LOAD_LIMIT = 0.999
-"""LiveKit sends no more jobs to a worker whose load (0..1) reaches this."""
+"""A worker whose load (0..1) reaches this takes no more jobs."""
 
 
 class FleetWorker:
@@ -39,7 +41,9 @@ class FleetWorker:
             job_executor_type=JobExecutorType.THREAD,
             num_idle_processes=0,
             load_fnc=fleet.manager.load,
-            load_threshold=LOAD_LIMIT,
+            # `_answer` refuses: the SDK takes an idle worker for full from one job's offer until it
+            # has begun, and LiveKit does not offer the second room's job again.
+            load_threshold=math.inf,
             ws_url=settings.livekit_url,
             api_key=settings.livekit_api_key,
             api_secret=settings.livekit_api_secret.get_secret_value(),
@@ -47,7 +51,9 @@ class FleetWorker:
             port=0,
             log_level=settings.log_level if settings.log_level != "WARNING" else "WARN",
         )
-        self._server.rtc_session(self._attend, agent_name=settings.agent_name)
+        self._server.rtc_session(
+            self._attend, agent_name=settings.agent_name, on_request=self._answer
+        )
         self._server.on("worker_registered", self._on_registered)
 
     @property
@@ -78,6 +84,17 @@ class FleetWorker:
     def _on_registered(self, *_: object) -> None:
         self._registered = True
         self._fleet.uploader.can_take_rooms.set()
+
+    async def _answer(self, request: JobRequest) -> None:
+        """Take a job, unless this process is full or in its room already: another may be meant."""
+        with self._lock:
+            there = request.room.name in self._names
+        full = self._fleet.manager.load() >= LOAD_LIMIT
+        if there or full:
+            log.info("job left to another", reason="full" if full else "there already")
+            await request.reject(terminate=False)
+        else:
+            await request.accept()
 
     async def _attend(self, ctx: JobContext) -> None:
         name = ctx.job.room.name

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import jiwer
-import vosk
 
 from agent_fleet.languages import PROJECT_MODEL
+from agent_fleet.vosk_library import vosk
 from bench.speech_load import Load, ScriptedSpeaker, speakers
-from bench.stand import Agent, Stand, publishing
+from bench.stand import Agent, Stand, Strangers, publishing
 from parley_cli.demo.latency import CaptionLatencies, caption_latencies, percentile
 from parley_cli.demo.listener import Caption, Listener
 from parley_cli.demo.participant import SpokenLine, SpokenWord
@@ -40,21 +43,46 @@ class Row:
     rss_mb: float
     wer: float
     floor_wer: float
+    strangers_pct: float
+    """Processor time of what is no part of this run, in percent of one core: above 20 the row
+    says little."""
 
 
 async def run(
-    stand: Stand, agent: Agent, count: int, load: Load, seconds: float, variant: str = "full"
+    stand: Stand,
+    agent: Agent,
+    count: int,
+    load: Load,
+    seconds: float,
+    variant: str = "full",
+    *,
+    readers: bool = False,
 ) -> Row:
-    """So many people speak for so long."""
+    """So many people speak for so long.
+
+    Args:
+        stand: the servers.
+        agent: who is measured.
+        count: how many people.
+        load: how they speak.
+        seconds: how long.
+        variant: what is said of the agent in the row.
+        readers: whether the speakers get captions too, and not the listening client alone: work
+            for LiveKit that grows with the square of their number, on the machine of the bench.
+    """
     people = speakers(count, load, seconds)
     async with stand.room(agent) as room:
         token = stand.listener_token(room)
         async with Listener(stand.settings.livekit_url, token, lambda _: None) as listener:
-            async with publishing(stand.settings, room, people) as publisher:
+            muted = count if load == "muted" else 0
+            async with publishing(
+                stand.settings, room, people, silent=muted, readers=readers
+            ) as publisher:
                 await publisher.all_started(count)
                 agent.mark()
+                strangers = Strangers()
                 await asyncio.sleep(seconds - 1.0)
-                usage = agent.usage()
+                usage, strangers_pct = agent.usage(), strangers.pct()
                 pipelines = await agent.pipelines()
                 await asyncio.sleep(_SETTLE_S)
             captions = list(listener.captions)
@@ -62,7 +90,7 @@ async def run(
         line
         for number, person in enumerate(people)
         for line in scripted_lines(
-            person, f"speaker-{number:03}", *publisher.started[_name(number)]
+            person, speaker_name(number), *publisher.started[speaker_name(number)]
         )
     ]
     latencies = caption_latencies(lines, captions)
@@ -75,33 +103,76 @@ async def run(
         received_ratio=round(min(ratios), 4),
         **_percentiles(latencies),
         dropped=sum(p["dropped"] for p in pipelines),
-        lost_utterances=_lost(lines, captions),
+        lost_utterances=lost(lines, captions),
         utterances=len(lines),
         rss_mb=round(usage.rss_mb),
         wer=round(100 * error_rate(lines, captions), 2),
-        floor_wer=round(100 * floor_wer(people), 2),
+        floor_wer=bare_loop(tuple(people), load).wer,
+        strangers_pct=strangers_pct,
     )
 
 
-def floor_wer(people: Iterable[ScriptedSpeaker]) -> float:
-    """The error rate of a bare recogniser loop on the same audio, before it was encoded."""
-    vosk.SetLogLevel(-1)
+@cache
+def bare_loop(people: tuple[ScriptedSpeaker, ...], load: Load) -> Row:
+    """The floor: nothing but the recogniser, fed the audio before it was encoded, 100 ms a call.
+
+    It is fed as fast as it takes it: its CPU is what it would use in real time, and its captions
+    come at the end of the audio that they were heard in.
+    """
     model = vosk.Model(str(PROJECT_MODEL))
-    reference, hypothesis = [], []
-    for person in people:
-        recogniser = vosk.KaldiRecognizer(model, 16_000)
-        samples = person.samples()
-        said = []
-        for at in range(0, len(samples), 1600):
-            if recogniser.AcceptWaveform(samples[at : at + 1600].tobytes()):
-                said.append(json.loads(recogniser.Result())["text"])
-        said.append(json.loads(recogniser.FinalResult())["text"])
-        reference.append(" ".join(word.text for word in person.words))
-        hypothesis.append(" ".join(part for part in said if part))
-    return _error_rate(reference, hypothesis)
+    captions: list[Caption] = []
+    began_s = time.process_time()
+    for number, person in enumerate(people):
+        captions += _heard_by_bare_loop(vosk.KaldiRecognizer(model, 16_000), person, number)
+    cpu_s = time.process_time() - began_s
+    lines = [
+        line
+        for number, person in enumerate(people)
+        for line in scripted_lines(person, speaker_name(number), 0, speaker_name(number))
+    ]
+    wer = round(100 * error_rate(lines, captions), 2)
+    return Row(
+        speakers=len(people),
+        load=load,
+        variant="bare loop",
+        cpu_pct=round(100 * cpu_s / people[0].seconds, 1),
+        received_ratio=1.0,
+        **_percentiles(caption_latencies(lines, captions)),
+        dropped=0,
+        lost_utterances=lost(lines, captions),
+        utterances=len(lines),
+        rss_mb=0,
+        wer=wer,
+        floor_wer=wer,
+        strangers_pct=0.0,
+    )
 
 
-def _name(number: int) -> str:
+def _heard_by_bare_loop(recogniser: Any, person: ScriptedSpeaker, number: int) -> list[Caption]:
+    samples, name = person.samples(), speaker_name(number)
+    found: list[Caption] = []
+    segment = 0
+
+    def note(answer: str, at: int) -> None:
+        nonlocal segment
+        parsed = json.loads(answer)
+        final = "text" in parsed
+        if text := parsed.get("text") or parsed.get("partial"):
+            words = parsed.get("result") or [{"start": at / 16_000}]
+            start_ms = int(words[0]["start"] * 1000)
+            found.append(Caption(name, name, f"{name}.{segment}", text, final, start_ms, at // 16))
+        segment += final and bool(text)
+
+    recogniser.SetWords(True)
+    for at in range(0, len(samples), 1600):
+        ended = recogniser.AcceptWaveform(samples[at : at + 1600].tobytes())
+        note(recogniser.Result() if ended else recogniser.PartialResult(), at + 1600)
+    note(recogniser.FinalResult(), len(samples))
+    return found
+
+
+def speaker_name(number: int) -> str:
+    """The identity that `publishing` gives to this one of the speakers."""
     return f"speaker-{number:03}"
 
 
@@ -130,7 +201,7 @@ def _percentiles(latencies: CaptionLatencies) -> dict[str, float]:
     }
 
 
-def _lost(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> int:
+def lost(lines: Sequence[SpokenLine], captions: Sequence[Caption]) -> int:
     """Utterances of which no final caption holds a word, by time."""
     finals: dict[str, list[Caption]] = {}
     for caption in captions:

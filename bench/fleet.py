@@ -1,7 +1,8 @@
 """What one agent process carries on one core: `python -m bench.fleet`.
 
 Real LiveKit, real WebRTC tracks from a Go publisher, room noise instead of digital silence. The
-agent has a core of its own; publisher, servers and the listening client share the others.
+agent has a core of its own; publisher, servers and the listening client share the others. One
+client shows the captions; with `--readers` the speakers do too.
 """
 
 import argparse
@@ -11,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.captions import Row, run
-from bench.speech_load import Load
+from bench.captions import Row, bare_loop, run
+from bench.speech_load import Load, speakers
 from bench.stand import Stand, stand
 from bench.table import show
 
@@ -36,6 +37,7 @@ class Plan:
     loads: Sequence[Load]
     variants: Sequence[str]
     seconds: float
+    readers: bool
 
 
 async def measure(servers: Stand, plan: Plan, as_json: bool) -> list[Row]:
@@ -45,10 +47,20 @@ async def measure(servers: Stand, plan: Plan, as_json: bool) -> list[Row]:
         for load in plan.loads:
             for count in plan.speakers:
                 async with servers.agent(**ABLATIONS[variant]) as agent:
-                    row = await run(servers, agent, count, load, plan.seconds, variant)
+                    row = await run(
+                        servers,
+                        agent,
+                        count,
+                        load,
+                        plan.seconds,
+                        variant,
+                        readers=plan.readers,
+                    )
                 rows.append(row)
+                if variant == plan.variants[-1]:
+                    rows.append(bare_loop(tuple(speakers(count, load, plan.seconds)), load))
                 if as_json:
-                    show([row], as_json=True)
+                    show(rows[rows.index(row) :], as_json=True)
                 else:
                     print(f"{variant}, {load}, {count} speakers: done", file=sys.stderr)
     return rows
@@ -64,10 +76,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speakers", help="numbers of speakers, with commas")
-    parser.add_argument("--load", choices=["meeting", "talking", "silent"], action="append")
+    parser.add_argument(
+        "--load", choices=["meeting", "talking", "silent", "muted"], action="append"
+    )
     parser.add_argument("--ablate", action="store_true", help="switch things off one by one")
     parser.add_argument("--variant", choices=list(ABLATIONS), action="append")
     parser.add_argument("--seconds", type=float, default=40.0, help="length of a run")
+    parser.add_argument(
+        "--readers", action="store_true", help="send captions to all speakers, not to one client"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     wanted = parser.parse_args()
     counts = wanted.speakers or ("20" if wanted.ablate else ",".join(map(str, DEFAULT_SPEAKERS)))
@@ -76,6 +93,7 @@ def main() -> None:
         loads=wanted.load or ["meeting", "talking"],
         variants=wanted.variant or (list(ABLATIONS) if wanted.ablate else ["full"]),
         seconds=wanted.seconds,
+        readers=wanted.readers,
     )
     rows = asyncio.run(main_async(plan, wanted.json))
     if not wanted.json:

@@ -15,7 +15,6 @@ from bench.table import show
 from parley.audio.resample import to_float32
 from parley.transcribe.whisper import WhisperTranscriber
 
-WHISPER = "base.en"
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
 
 
@@ -40,13 +39,14 @@ class Row:
     unit: str = ""
 
 
-def measure(model: VoskModel, count: int, whisper: int) -> Iterator[Row]:
+def measure(model: VoskModel, count: int, whisper: int, whisper_model: str) -> Iterator[Row]:
     """All rows.
 
     Args:
         model: The Vosk model.
         count: Held-out sentences a case.
         whisper: How many of them Whisper gets as well; 0 leaves it out.
+        whisper_model: Which Whisper.
     """
     sentences = speech.sentences("held-out", count)
     kokoro = speech.clips(sentences, "kokoro")
@@ -64,7 +64,7 @@ def measure(model: VoskModel, count: int, whisper: int) -> Iterator[Row]:
     yield from _costs(model, plain)
     yield from _reliability(plain)
     if whisper:
-        yield from _beside(whisper, {"kokoro-held-out": lambda: kokoro, **cases})
+        yield from _beside(whisper, whisper_model, {"kokoro-held-out": lambda: kokoro, **cases})
 
 
 def _row(case: str, heard: Heard, engine: str = "mini-en") -> Row:
@@ -101,14 +101,14 @@ def _reliability(plain: Heard) -> Iterator[Row]:
             yield Row(name, "mini-en", None, len(inside), right, "% right")
 
 
-def _beside(count: int, cases: dict[str, Callable[[], Sequence[Clip]]]) -> Iterator[Row]:
-    engine = WhisperTranscriber.load(WHISPER, threads=1)
+def _beside(count: int, name: str, cases: dict[str, Callable[[], Sequence[Clip]]]) -> Iterator[Row]:
+    engine = WhisperTranscriber.load(name, threads=1)
 
     def transcribe(clip: Clip) -> str:
         return " ".join(u.text for u in engine.transcribe(to_float32(clip.samples), "en"))
 
     for case, make in cases.items():
-        yield _row(case, by_whisper(transcribe, make()[:count]), f"whisper-{WHISPER}")
+        yield _row(case, by_whisper(transcribe, make()[:count]), f"whisper-{name}")
 
 
 def main() -> None:
@@ -118,9 +118,13 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODEL, help="a Vosk model folder")
     parser.add_argument("--sentences", type=int, default=300, help="held-out sentences a case")
     parser.add_argument("--whisper", type=int, default=300, help="of them for Whisper; 0: none")
+    parser.add_argument(
+        "--whisper-model", default="base.en", help="tiny.en comes with the packages"
+    )
     wanted = parser.parse_args()
     rows = []
-    for row in measure(VoskModel(wanted.model), wanted.sentences, wanted.whisper):
+    model = VoskModel(wanted.model)
+    for row in measure(model, wanted.sentences, wanted.whisper, wanted.whisper_model):
         rows.append(row)
         if wanted.json:
             show([row], as_json=True)

@@ -14,8 +14,6 @@ from bench.model_speech import RATE, Clip, words
 CHUNK = 1_600
 """Samples given to the recogniser at a time: 100 ms, as the fleet does under load."""
 
-UNKNOWN = "[unk]"
-
 
 @dataclass
 class Heard:
@@ -23,9 +21,8 @@ class Heard:
 
     Attributes:
         references: Words said in each clip.
-        hypotheses: Words heard in each clip, `[unk]` left out.
+        hypotheses: Words heard in each clip.
         words: With their confidence, in the order of the hypotheses; empty for Whisper.
-        unknown: `[unk]`s heard.
         partial_delays_s: From each word's end to the first partial result that shows it.
         cpu_s: Processor time spent.
         audio_s: Length of the audio.
@@ -34,7 +31,6 @@ class Heard:
     references: list[tuple[str, ...]] = field(default_factory=list)
     hypotheses: list[tuple[str, ...]] = field(default_factory=list)
     words: list[list[RecognisedWord]] = field(default_factory=list)
-    unknown: int = 0
     partial_delays_s: list[float] = field(default_factory=list)
     cpu_s: float = 0.0
     audio_s: float = 0.0
@@ -79,11 +75,9 @@ def by_vosk(model: VoskModel, clips: Sequence[Clip], delays: bool = False) -> He
         found, partials = _stream(model, clip, delays)
         heard.cpu_s += time.process_time() - began
         heard.audio_s += len(clip.samples) / RATE
-        known = [word for word in found if word.text != UNKNOWN]
-        heard.unknown += len(found) - len(known)
         heard.references.append(clip.words)
-        heard.hypotheses.append(tuple(word.text for word in known))
-        heard.words.append(known)
+        heard.hypotheses.append(tuple(word.text for word in found))
+        heard.words.append(found)
         if delays:
             heard.partial_delays_s += _delays(found, partials)
     return heard

@@ -19,12 +19,18 @@ from parley.voice.engine import SAMPLE_RATE as VOICE_RATE
 from parley.voice.espeak import Espeak
 from parley_cli.demo.words import Aligner
 
-Load = Literal["meeting", "talking", "silent"]
+Load = Literal["meeting", "talking", "silent", "muted", "own"]
 RATE = 48_000
 _FORMAT = 3
 """Part of the cache's keys: raise it when what is made changes."""
 
-TALK_SHARE: dict[Load, float] = {"meeting": 0.2, "talking": 1.0, "silent": 0.0}
+TALK_SHARE: dict[Load, float] = {
+    "meeting": 0.2,
+    "talking": 1.0,
+    "silent": 0.0,
+    "muted": 0.0,
+    "own": 0.2,
+}
 _PAUSE_S = 0.9  # between the sentences of one who only talks
 _LEAD_S = 1.2  # before anybody's first word
 _NOISE_RMS = (20.0, 60.0)
@@ -51,6 +57,21 @@ _SENTENCES = (
     "the database needs an update",
     "what is the next topic",
 )
+_OWN = (
+    *(text for text in _SENTENCES if text != "thank you for the update"),
+    "bob must wait eight hours",
+    "alice has a question about the schedule",
+    "we are blocked by the mobile app",
+    "david must finish the document",
+    "the engineer can deploy the prototype",
+    "please send the survey to the designer",
+    "we found a security problem",
+    "let us start the training after lunch",
+    "frank decided about the payment",
+    "the price is twelve thousand",
+    "the roadmap looks very useful",
+)
+"""For the load "own": each speaker has one of these, which holds words that no other has."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +100,16 @@ class ScriptedSpeaker:
 
 def speakers(count: int, load: Load, seconds: float) -> list[ScriptedSpeaker]:
     """So many speakers of a load, from the cache or made now (a second or two each)."""
+    if load == "muted":  # the same silence, which `publishing` does not send
+        return speakers(count, "silent", seconds)
     folder = load_settings().cache / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     studio: _Studio | None = None
     found = []
     for number in range(count):
         name = f"{load}-{seconds:g}-{number:03}-{_FORMAT}"
-        key = hashlib.sha256(f"{name}{_SENTENCES}{_VOICES}".encode()).hexdigest()[:12]
+        texts = _OWN if load == "own" else _SENTENCES
+        key = hashlib.sha256(f"{name}{texts}{_VOICES}".encode()).hexdigest()[:12]
         file = folder / f"{name}-{key}.ogg"
         if not file.with_suffix(".json").exists():
             studio = studio or _Studio()
@@ -118,7 +142,10 @@ class _Studio:
         share = TALK_SHARE[load]
         at = _LEAD_S + (float(rng.uniform(0, 1.5 / share)) if share else seconds)
         while True:
-            sentence = _SENTENCES[int(rng.integers(len(_SENTENCES)))]
+            if load == "own":
+                sentence = _OWN[number % len(_OWN)]
+            else:
+                sentence = _SENTENCES[int(rng.integers(len(_SENTENCES)))]
             spoken = self._engine.render(sentence, voice, 0.95)
             line = to_int16(spoken * (float(rng.uniform(3000, 6000)) / 32768 / _rms(spoken)))
             length = len(line) / VOICE_RATE
@@ -141,6 +168,12 @@ class _Studio:
         file.write_bytes(encode_opus(samples, RATE))
         about = {"words": [asdict(w) for w in words], "utterances": utterances}
         file.with_suffix(".json").write_text(json.dumps(about))
+
+
+def own_words(number: int) -> frozenset[str]:
+    """The words that only this speaker says in the load "own", of up to 30 speakers."""
+    others = {word for text in _OWN if text != _OWN[number] for word in text.split()}
+    return frozenset(_OWN[number].split()) - others
 
 
 def _rms(samples: NDArray[np.float32]) -> float:

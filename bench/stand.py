@@ -1,6 +1,7 @@
 """The test stand: real servers and one agent process, each on the cores it is given."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
+from agent_fleet.caption_readers import ATTRIBUTE, OFF
 from bench.speech_load import ScriptedSpeaker
 from parley.blobs import BlobStore
 from parley.clock import wall_clock_ms
@@ -81,8 +83,23 @@ class Agent:
         return Usage(
             cpu_s=self._times - self._marks["cpu"],
             wall_s=time.monotonic() - self._marks["wall"],
-            rss_mb=psutil.Process(self.process.pid).memory_info().rss / 1e6,
+            rss_mb=self.rss_mb,
         )
+
+    @property
+    def rss_mb(self) -> float:
+        """Its memory now."""
+        return float(psutil.Process(self.process.pid).memory_info().rss / 1e6)
+
+    @property
+    def threads(self) -> int:
+        """How many threads it has now."""
+        return int(psutil.Process(self.process.pid).num_threads())
+
+    @property
+    def open_files(self) -> int:
+        """How many file descriptors it has now."""
+        return int(psutil.Process(self.process.pid).num_fds())
 
     async def pipelines(self) -> list[dict[str, Any]]:
         """What the agent says of its pipelines."""
@@ -90,6 +107,34 @@ class Agent:
             answer = await http.get(f"{self.settings.fleet_url}/pipelines", timeout=10)
             found: list[dict[str, Any]] = answer.json()["pipelines"]
             return found
+
+
+class Strangers:
+    """Measures what runs on this machine beside the bench, from when it is made."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._begin = (*self._busy_s(), time.monotonic())
+
+    def pct(self) -> float:
+        """Their processor time since then, in percent of one core."""
+        machine, ours, at = self._begin
+        machine_now, ours_now = self._busy_s()
+        strange = (machine_now - machine) - (ours_now - ours)
+        return round(max(0.0, 100 * strange / (time.monotonic() - at)), 1)
+
+    @staticmethod
+    def _busy_s() -> tuple[float, float]:
+        """Seconds that the whole machine and the bench's own processes have worked."""
+        times = psutil.cpu_times()
+        own = psutil.Process()
+        ours = 0.0
+        for process in (own, *own.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                used = process.cpu_times()
+                ours += used.user + used.system
+        # What the kernel does for network packets counts as nobody's.
+        return times.user + times.nice + times.system, ours
 
 
 class Stand:
@@ -105,8 +150,15 @@ class Stand:
         )
 
     @asynccontextmanager
-    async def agent(self, **changes: str) -> AsyncIterator[Agent]:
-        """An agent process with some settings changed, e.g. `frame_ms="10"`."""
+    async def agent(
+        self, *, program: Sequence[str] = ("agent_fleet",), **changes: str
+    ) -> AsyncIterator[Agent]:
+        """An agent process with some settings changed, e.g. `frame_ms="10"`.
+
+        Args:
+            program: its module, and what is said to it.
+            changes: settings by name.
+        """
         number = time.time_ns()
         folder = self._folder / f"agent-{number}"
         folder.mkdir()
@@ -123,7 +175,7 @@ class Stand:
         log = folder / "agent.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: ASYNC220 - a fork, and psutil follows it
-                [sys.executable, "-m", "agent_fleet"],
+                [sys.executable, "-m", *program],
                 env=dict(os.environ) | self._stack.environment | own,
                 stdout=output,
                 stderr=output,
@@ -145,15 +197,19 @@ class Stand:
                 await asyncio.to_thread(process.wait)
 
     @asynccontextmanager
-    async def room(self, agent: Agent) -> AsyncIterator[LiveRoom]:
-        """A registered room with the agent in it."""
+    async def room(
+        self, agent: Agent, *, attended: bool = True, options: RoomOptions | None = None
+    ) -> AsyncIterator[LiveRoom]:
+        """A registered room, with the agent in it if it is to be attended."""
         stores = Stores.from_settings(agent.settings)
         async with LiveKit.from_settings(agent.settings) as livekit:
             room = await livekit.create_room(f"bench-{time.time_ns()}")
-            await stores.rooms.register(room.sid, room.name, RoomOptions(), wall_clock_ms())
-            await livekit.dispatch_agent(room.name, agent.settings.agent_name)
+            wanted = options or RoomOptions()
+            await stores.rooms.register(room.sid, room.name, wanted, wall_clock_ms())
+            if attended:
+                await livekit.dispatch_agent(room.name, agent.settings.agent_name)
             deadline = time.monotonic() + _READY_S
-            while not any(p.agent for p in await livekit.list_participants(room.name)):
+            while attended and not any(p.agent for p in await livekit.list_participants(room.name)):
                 if time.monotonic() > deadline:
                     raise TimeoutError("the agent did not come")
                 await asyncio.sleep(0.05)
@@ -216,6 +272,11 @@ class Publisher:
                 await self._changed.wait()
                 self._changed.clear()
 
+    async def all_left(self, limit_s: float) -> None:
+        """Wait until everybody has left of their own."""
+        async with asyncio.timeout(limit_s):
+            await self._process.wait()
+
     async def stop(self) -> None:
         """Make everybody leave."""
         if self._process.returncode is None:
@@ -236,7 +297,12 @@ class Publisher:
 
 @asynccontextmanager
 async def publishing(
-    settings: Settings, room: LiveRoom, people: Sequence[ScriptedSpeaker], silent: int = 0
+    settings: Settings,
+    room: LiveRoom,
+    people: Sequence[ScriptedSpeaker],
+    *,
+    silent: int = 0,
+    readers: bool = True,
 ) -> AsyncIterator[Publisher]:
     """Everybody speaks in the room, from one common start.
 
@@ -245,22 +311,34 @@ async def publishing(
         room: where.
         people: who, as `speaker-000` and so on.
         silent: how many of them are muted from start to end.
+        readers: whether they get everybody's captions.
     """
+    visits = [
+        {
+            "identity": f"speaker-{number:03}",
+            "name": f"Speaker {number}",
+            "file": str(person.file),
+            "mutes": [[0, int(person.seconds * 1000)]] if number < silent else [],
+            "attributes": {} if readers else {ATTRIBUTE: OFF},
+        }
+        for number, person in enumerate(people)
+    ]
+    async with publisher_of(settings, room, visits) as publisher:
+        yield publisher
+
+
+@asynccontextmanager
+async def publisher_of(
+    settings: Settings, room: LiveRoom, visits: Sequence[dict[str, Any]]
+) -> AsyncIterator[Publisher]:
+    """Run the publisher with these visits (`ParticipantPlan` in its source)."""
     program = ensure(server("publisher"))
     plan = {
         "url": settings.livekit_url,
         "api_key": settings.livekit_api_key,
         "api_secret": settings.livekit_api_secret.get_secret_value(),
         "room": room.name,
-        "participants": [
-            {
-                "identity": f"speaker-{number:03}",
-                "name": f"Speaker {number}",
-                "file": str(person.file),
-                "mutes": [[0, int(person.seconds * 1000)]] if number < silent else [],
-            }
-            for number, person in enumerate(people)
-        ],
+        "participants": visits,
     }
     process = await asyncio.create_subprocess_exec(
         str(program.path),

@@ -1,33 +1,38 @@
 """How long a page of a transcript takes, and what it reads: `python -m bench.transcripts`.
 
 One meeting of an hour with 30 speakers, among 10,000 rooms, in the embedded database; pages of 100
-segments through the API process, over HTTP.
+segments through the API process, over HTTP. The API keeps chunks that cannot change for a minute,
+so the first page of a meeting that nobody has read is a row of its own.
 """
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pymongo
 
 from bench.table import show
 from parley.auth import mint
-from parley.domain.room import RoomOptions
+from parley.domain.room import Room
 from parley.domain.segment import Segment, Version, Word, segment_id
-from parley.domain.track import TrackStatus
-from parley.rooms.tracks import publish_track
+from parley.domain.track import Track, TrackStatus
 from parley.settings import Settings
-from parley.storage import Stores
+from parley.storage.chunks import chunk_documents
 from parley_cli.stack.stack import Stack
 
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
+ONCE = 40
+Document = dict[str, Any]
 WORDS = (
     *("we", "could", "move", "the", "review", "to", "monday", "and"),
     *("ask", "the", "others", "what", "they", "think", "about", "it"),
@@ -71,32 +76,51 @@ def talk(track: str, version: Version, rng: random.Random, until_ms: int) -> lis
     return segments
 
 
-async def fill(stores: Stores, rooms: int, speakers: int, rng: random.Random) -> str:
-    """The meeting, and all the other rooms; returns the meeting's sid."""
-    for first in range(0, rooms, 50):
-        await asyncio.gather(
-            *(
-                stores.rooms.register(f"RM_o{n}", f"other {n}", RoomOptions(), START_MS + n)
-                for n in range(first, min(first + 50, rooms))
-            )
-        )
-    sid = "RM_meeting"
-    await stores.rooms.register(sid, "meeting", RoomOptions(), START_MS)
+def documents_of(
+    sid: str, speakers: int, versions: Sequence[Version], rng: random.Random
+) -> tuple[Document, list[Document], list[Document]]:
+    """A meeting's room, tracks and chunks, as the stores write them."""
+    tracks, chunks = [], []
     for number in range(speakers):
-        track = f"TR_{number}"
-        await publish_track(
-            stores,
+        track = Track(
+            id=f"TR_{sid[3:]}_{number}",
             room_sid=sid,
-            track_sid=track,
             identity=f"speaker-{number}",
             name=f"Speaker {number}",
             published_ms=START_MS,
-        )
-        for version in Version:
-            said = talk(track, version, rng, START_MS + HOUR_MS)
-            await stores.chunks.write_version(sid, track, version, said)
-        await stores.tracks.finish(track, TrackStatus.TRANSCRIBED)
-    return sid
+            status=TrackStatus.TRANSCRIBED,
+        ).model_dump(by_alias=True, mode="json")
+        for version in versions:
+            said = talk(track["_id"], version, rng, START_MS + HOUR_MS)
+            found = chunk_documents(sid, track["_id"], version, 0, said)
+            track["chunks"][version.value] = {f"{h.seq:06}": h.model_dump() for h, _ in found}
+            chunks += [document for _, document in found]
+        tracks.append(track)
+    sids = tuple(track["_id"] for track in tracks)
+    room = Room(id=sid, name=sid, registered_ms=START_MS, tracks=sids)
+    return room.model_dump(by_alias=True, mode="json"), tracks, chunks
+
+
+def fill(settings: Settings, rooms: int, speakers: int, rng: random.Random) -> list[str]:
+    """The meeting, some that are read once, and all the other rooms; returns the meetings' sids."""
+    sids = ["RM_meeting", *(f"RM_once{n}" for n in range(ONCE))]
+    others = [
+        Room(id=f"RM_o{n}", name=f"other {n}", registered_ms=START_MS + n) for n in range(rooms)
+    ]
+    uri = settings.mongo_uri.get_secret_value()
+    with pymongo.MongoClient[Document](uri) as client:
+        database = client[settings.mongo_database]
+        documents = [room.model_dump(by_alias=True, mode="json") for room in others]
+        for first in range(0, rooms, 2_000):
+            database["rooms"].insert_many(documents[first : first + 2_000])
+        for sid in sids:
+            versions = tuple(Version) if sid == sids[0] else (Version.FINAL,)
+            room, tracks, chunks = documents_of(sid, speakers, versions, rng)
+            database["rooms"].insert_one(room)
+            database["tracks"].insert_many(tracks)
+            for first in range(0, len(chunks), 20):
+                database["chunks"].insert_many(chunks[first : first + 20])
+    return sids
 
 
 async def pages(
@@ -117,12 +141,13 @@ async def pages(
 
 
 async def run(
-    client: httpx.AsyncClient, sid: str, name: str, queries: list[dict[str, str]], most: int
+    client: httpx.AsyncClient,
+    name: str,
+    queries: Sequence[tuple[str, dict[str, str]]],
+    most: int,
 ) -> Row:
-    """All pages of these queries, at most so many each."""
-    found = [
-        page for query in queries for page in [p async for p in pages(client, sid, query, most)]
-    ]
+    """All pages of these queries (of a meeting each), at most so many each."""
+    found = [page for sid, query in queries async for page in pages(client, sid, query, most)]
     times = sorted(took_ms for took_ms, _, _ in found)
     return Row(
         name,
@@ -130,7 +155,7 @@ async def run(
         sum(count for _, count, _ in found),
         round(sum(chunks for _, _, chunks in found) / len(found), 1),
         round(times[len(times) // 2], 1),
-        round(times[int(len(times) * 0.95)], 1),
+        round(times[math.ceil(len(times) * 0.95) - 1], 1),  # the nearest rank
         round(times[-1], 1),
     )
 
@@ -143,24 +168,23 @@ async def measure(rooms: int, speakers: int, seed: int) -> list[Row]:
             settings = Settings.model_validate(
                 {k.removeprefix("PARLEY_").lower(): v for k, v in stack.environment.items()}
             )
-            stores = Stores.from_settings(settings)
-            sid = await fill(stores, rooms, speakers, rng)
-            stores.close()
+            sid, *once = await asyncio.to_thread(fill, settings, rooms, speakers, rng)
             token = mint(settings, sub="bench", role="admin")
             headers = {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(
                 base_url=settings.api_url, headers=headers, timeout=60
             ) as client:
-                minutes = [{"from": f"{m}m", "to": f"{m + 1}m"} for m in range(60)]
+                minutes = [(sid, {"from": f"{m}m", "to": f"{m + 1}m"}) for m in range(60)]
                 rng.shuffle(minutes)
-                people = [{"participant": f"speaker-{n}"} for n in range(speakers)]
-                await run(client, sid, "warm-up", [*minutes[:5], {}], 20)
+                people = [(sid, {"participant": f"speaker-{n}"}) for n in range(speakers)]
+                await run(client, "warm-up", [*minutes[:5], (sid, {})], 20)
                 return [
-                    await run(client, sid, "all, page after page", [{}], 60),
-                    await run(client, sid, "any minute", minutes[:30], 3),
-                    await run(client, sid, "one speaker", people, 3),
-                    await run(client, sid, "with words", [{"words": "true"}], 20),
-                    await run(client, sid, "live version", [{"version": "live"}], 20),
+                    await run(client, "all, page after page", [(sid, {})], 100),
+                    await run(client, "any minute", minutes, 3),
+                    await run(client, "one speaker", people, 3),
+                    await run(client, "with words", [(sid, {"words": "true"})], 40),
+                    await run(client, "live version", [(sid, {"version": "live"})], 40),
+                    await run(client, "a meeting's first page", [(s, {}) for s in once], 1),
                 ]
 
 

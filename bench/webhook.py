@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import aiohttp
 import jwt
+import psutil
 
 from bench.table import show
 from parley.domain.room import RoomOptions
@@ -31,7 +32,7 @@ from parley_cli.stack.stack import Stack
 
 @dataclass(frozen=True)
 class Row:
-    """One run; latencies in ms from when an event was due."""
+    """One run; latencies in ms from when an event was due, CPU time in ms an event."""
 
     events_per_s: int
     seconds: float
@@ -41,6 +42,8 @@ class Row:
     p95_ms: float
     p99_ms: float
     worst_ms: float
+    api_cpu_ms: float
+    database_cpu_ms: float
     tracks_expected: int
     tracks_stored: int
 
@@ -54,7 +57,7 @@ def events(rooms: list[str], count: int, rng: random.Random) -> Iterator[dict[st
             continue
         room = rng.choice(rooms)
         kind = ("participant_joined", "track_published", "track_unpublished")[number % 3]
-        track = f"TR_{room[3:]}{number // 3}"
+        track = f"TR_{room[3:]}n{number // 3}"
         last = {
             "event": kind,
             "id": f"EV_{uuid.UUID(int=rng.getrandbits(128)).hex}",
@@ -81,8 +84,17 @@ def signed(event: dict[str, object], settings: Settings) -> tuple[bytes, dict[st
     return body, {"Authorization": token, "Content-Type": "application/webhook+json"}
 
 
-async def run(settings: Settings, rate: int, seconds: float, seed: int) -> Row:
+def cpu_ms(pid: int) -> float:
+    """CPU time that a process has used so far, in ms."""
+    times = psutil.Process(pid).cpu_times()
+    return (times.user + times.system) * 1000
+
+
+async def run(stack: Stack, rate: int, seconds: float, seed: int) -> Row:
     """Send for so long at this rate, and count what was stored."""
+    settings = Settings.model_validate(
+        {k.removeprefix("PARLEY_").lower(): v for k, v in stack.environment.items()}
+    )
     rng = random.Random(f"{seed} {rate} {seconds}")
     stores = Stores.from_settings(settings)
     rooms = [f"RM_{rate}x{n}" for n in range(40)]
@@ -94,16 +106,18 @@ async def run(settings: Settings, rate: int, seconds: float, seed: int) -> Row:
     refused = 0
 
     async def send(
-        client: httpx.AsyncClient, due: float, body: bytes, headers: dict[str, str]
+        client: aiohttp.ClientSession, due: float, body: bytes, headers: dict[str, str]
     ) -> None:
         nonlocal refused
-        answer = await client.post("/webhooks/livekit", content=body, headers=headers)
-        waits.append((time.perf_counter() - due) * 1000)
-        refused += answer.status_code != 200
+        async with client.post("/webhooks/livekit", data=body, headers=headers) as answer:
+            waits.append((time.perf_counter() - due) * 1000)
+            refused += answer.status != 200
 
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    pids = [stack.pid(part) for part in ("api", "mongo")]
+    before = [cpu_ms(pid) for pid in pids]
+    # aiohttp costs the machine a third of what httpx does, and LiveKit sends from a quicker one.
     async with (
-        httpx.AsyncClient(base_url=settings.api_url, limits=limits, timeout=30) as client,
+        aiohttp.ClientSession(settings.api_url, connector=aiohttp.TCPConnector(limit=64)) as client,
         asyncio.TaskGroup() as group,
     ):
         start = time.perf_counter() + 0.2
@@ -111,6 +125,9 @@ async def run(settings: Settings, rate: int, seconds: float, seed: int) -> Row:
             due = start + number / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(send(client, due, body, headers))
+    api_ms, database_ms = (
+        round((cpu_ms(pid) - was) / len(requests), 2) for pid, was in zip(pids, before, strict=True)
+    )
     expected = {
         (e["room"]["sid"], e["track"]["sid"])  # type: ignore[index]
         for e in made
@@ -132,6 +149,8 @@ async def run(settings: Settings, rate: int, seconds: float, seed: int) -> Row:
         percentile(0.95),
         percentile(0.99),
         round(waits[-1], 1),
+        api_ms,
+        database_ms,
         len(expected),
         len(stored & expected),
     )
@@ -142,12 +161,9 @@ async def measure(rates: list[int], seconds: float, seed: int, as_json: bool) ->
     rows = []
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
         async with Stack(Path(folder), parts=["livekit", "mongo", "minio", "api"]) as stack:
-            settings = Settings.model_validate(
-                {k.removeprefix("PARLEY_").lower(): v for k, v in stack.environment.items()}
-            )
-            await run(settings, 50, 2.0, seed)  # the servers' compilers warm up
+            await run(stack, 50, 2.0, seed)  # the servers' compilers warm up
             for rate in rates:
-                row = await run(settings, rate, seconds, seed)
+                row = await run(stack, rate, seconds, seed)
                 rows.append(row)
                 if as_json:
                     show([row], as_json=True)

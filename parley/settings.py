@@ -5,9 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from parley.domain.delivery import EventEndpoint
 from parley.secrets import SecretsSource
 
 
@@ -15,7 +16,11 @@ class Settings(BaseSettings):
     """One class for all parts; each reads what it needs. `parley settings` prints them masked."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PARLEY_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix="PARLEY_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     state_dir: Path = Field(
@@ -57,12 +62,35 @@ class Settings(BaseSettings):
     s3_bucket: str = Field("parley", description="Bucket of recordings, timelines, summaries.")
     presign_seconds: int = Field(900, description="Life of a presigned URL, in seconds.")
 
+    egress_s3_endpoint_url: str | None = Field(
+        None, description="The object store as LiveKit's egress reaches it, if that is elsewhere."
+    )
+    egress_wait_s: float = Field(
+        60.0,
+        description="Seconds after a track's end in which egress may deliver its recording before "
+        "the agent's is taken instead.",
+    )
+
     api_url: str = Field("http://127.0.0.1:8000", description="Where the REST API is reached.")
     runner_url: str = Field(
         "http://127.0.0.1:8010", description="Where the local function runner is reached."
     )
     fleet_url: str = Field(
         "http://127.0.0.1:8020", description="Where the agent fleet's own HTTP port is reached."
+    )
+
+    public_url: str | None = Field(
+        None, description="Where others reach the REST API, in outbound events; else `api_url`."
+    )
+    event_endpoints: list[EventEndpoint] = Field(
+        default_factory=list,
+        description="Who is told of completed rooms, final transcripts and summaries, as JSON "
+        '[{"name": "crm", "url": "https://…", "secret": "whsec_…"}].',
+    )
+    event_allow_loopback: bool = Field(
+        False,
+        description="Let outbound events go to this machine, over plain HTTP too; "
+        "for development only.",
     )
 
     auth_key: SecretStr = Field(
@@ -102,8 +130,30 @@ class Settings(BaseSettings):
     default_language: str = Field("en", description="Language of a speaker who names none.")
     queue_frames: int = Field(500, description="Frames a speaker's queue holds before it drops.")
     max_speakers: int = Field(30, description="Speakers one agent process accepts.")
+    standby_seconds: float = Field(
+        45.0,
+        description="Audio that a second agent in a room keeps of each speaker, to go on if the "
+        "first dies, in seconds; 0 keeps none.",
+    )
+    agent_lost_seconds: float = Field(
+        8.0, description="Seconds without an answer after which another agent is taken for dead."
+    )
+    part_wait_seconds: float = Field(
+        60.0,
+        description="How long a recording waits for the part of an agent that died, in seconds.",
+    )
+    stream_instances: list[str] = Field(
+        default_factory=list,
+        description="Addresses of all agents that serve /v1/stream, this one's PARLEY_FLEET_URL "
+        "among them: a client that gives its `identity` always comes to the same one.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        description="OTLP/HTTP collector that gets a span for each live segment, e.g. "
+        "http://127.0.0.1:4318; none: no traces. No transcript text is in them.",
+    )
     frame_ms: int = Field(
-        100, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
+        120, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
     )
     routed_audio: bool = Field(
         True, description="Take audio past the SDK's queues, where its version allows that."
@@ -121,7 +171,9 @@ class Settings(BaseSettings):
         100.0, description="Loudness (RMS of int16 samples) below which audio is never speech."
     )
     gate_preroll_ms: int = Field(
-        300, description="Audio before the first speech that the recogniser hears too, in ms."
+        425,
+        description="Audio before the first speech that the recogniser hears too, in ms; with a "
+        "frame it should end where the network can take a step: 185 ms and whole steps of 60.",
     )
     gate_hangover_ms: int = Field(
         420, description="Silence after which an utterance is ended, in ms."
@@ -188,11 +240,56 @@ class Settings(BaseSettings):
         1_000_000, description="Most tokens of input that one room's summary may take in all."
     )
 
+    assistant_names: list[str] = Field(
+        default_factory=lambda: ["parley", "parlay", "parly", "barley"],
+        description="What the assistant is called, its name first, then what recognisers make of "
+        'it, as JSON ["parley", ...].',
+    )
+    answer_engine: Literal["auto", "extractive", "gemini"] = Field(
+        "auto", description="`auto` is Gemini when a key is there, else extractive."
+    )
+    answer_minutes: float = Field(
+        15.0, description="How much of the room the assistant remembers for an answer, in minutes."
+    )
+    answer_timeout_s: float = Field(
+        6.0, description="Wait for a model's first sentence, and for each next one, in seconds."
+    )
+    answer_room_tokens: int = Field(
+        500_000, description="Most tokens, in and out, that one room's answers may take in all."
+    )
+
     voice_engine: Literal["auto", "kokoro-onnx", "kokoro", "espeak"] = Field(
         "auto", description="`auto` is Kokoro when its model is there, else espeak-ng."
     )
     voice: str = Field("af_heart", description="Voice of the assistant.")
     kokoro_dir: Path | None = Field(None, description="Folder with Kokoro's model and voices.")
+    voice_threads: int = Field(1, description="Threads that one sentence's speech may use.")
+    voice_workers: int = Field(1, description="Sentences that are made into speech at once.")
+    voice_nice: int = Field(
+        5, description="By how much the speech engine's process gives way to the captions."
+    )
+    voice_preload: bool = Field(
+        False, description="Load the speech engine when the agent starts, not when it first speaks."
+    )
+    voice_timeout_s: float = Field(
+        60.0, description="Longest time that the speech of one sentence may take, in seconds."
+    )
+    voice_queue: int = Field(20, description="Requests to speak that may wait in one room.")
+    interruption: Literal["off", "duck", "stop"] = Field(
+        "stop",
+        description="What a participant who begins to speak does to the assistant's voice: "
+        "nothing, lower it, or end it.",
+    )
+    interruption_ms: int = Field(
+        200, description="Speech shorter than this (a cough, an echo) interrupts nothing, in ms."
+    )
+
+    @field_validator("event_endpoints")
+    @classmethod
+    def _names_differ(cls, endpoints: list[EventEndpoint]) -> list[EventEndpoint]:
+        if len({endpoint.name for endpoint in endpoints}) < len(endpoints):
+            raise ValueError("two endpoints have the same name")
+        return endpoints
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,7 @@
 """The REST API as the commands use it: one class, our errors instead of status codes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -110,14 +111,47 @@ class Api:
                 return
             await asyncio.sleep(follow_every_s)
 
+    async def partials(self, sid: str) -> AsyncIterator[dict[str, Any]]:
+        """What is recognised so far of utterances that go on, as long as the API sends it."""
+        event = ""
+        try:
+            async with self._http.stream("GET", f"/rooms/{sid}/live") as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _ERRORS.get(answer.status_code, ParleyError)(_reason(answer))
+                async for line in answer.aiter_lines():
+                    name, _, value = line.partition(":")
+                    if name == "event":
+                        event = value.strip()
+                    elif name == "data" and event == "partial":
+                        yield json.loads(value)
+        except httpx.TransportError as error:
+            raise self._away() from error
+
     async def summary(self, sid: str) -> Summary:
         """The room's summary; raises `NotFoundError` while there is none."""
         return Summary.model_validate(await self.get(f"/rooms/{sid}/summary"))
+
+    async def audit(self, sid: str) -> dict[str, Any]:
+        """For each track of a room whether it is complete, and why not."""
+        return dict(await self.get(f"/rooms/{sid}/audit"))
 
     async def join_token(self, sid: str, identity: str, name: str) -> str:
         """A LiveKit token with which somebody joins the room."""
         answer = await self.post(f"/rooms/{sid}/token", {"identity": identity, "name": name})
         return str(answer["token"])
+
+    async def say(
+        self, sid: str, text: str, *, voice: str | None, language: str | None, speed: float
+    ) -> str:
+        """Have the room's assistant say something; returns the request's id."""
+        body = {"text": text, "voice": voice, "language": language, "speed": speed}
+        return str((await self.post(f"/rooms/{sid}/say", body))["id"])
+
+    async def ask(self, sid: str, question: str, *, voice: str | None, language: str | None) -> str:
+        """Have the room's assistant answer a question; returns the request's id."""
+        body = {"question": question, "voice": voice, "language": language}
+        return str((await self.post(f"/rooms/{sid}/ask", body))["id"])
 
     async def finalize(self, sid: str) -> None:
         """Accept no more tracks and end the recordings."""
@@ -136,10 +170,13 @@ class Api:
         try:
             answer = await self._http.request(method, path, **kwargs)
         except httpx.TransportError as error:
-            raise SetupError(f"the API at {self._url} does not answer: is the stack up?") from error
+            raise self._away() from error
         if answer.is_success:
             return answer
         raise _ERRORS.get(answer.status_code, ParleyError)(_reason(answer))
+
+    def _away(self) -> SetupError:
+        return SetupError(f"the API at {self._url} does not answer: is the stack up?")
 
 
 def _reason(answer: httpx.Response) -> str:

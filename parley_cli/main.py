@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from parley.errors import ParleyError
-from parley_cli.commands import demo, models, rooms, settings, stack
+from parley_cli.commands import ask, audit, demo, fleet, models, rooms, say, settings, stack
 
 
 class SentencesForErrors(TyperGroup):
@@ -32,6 +32,10 @@ app = typer.Typer(
 stack.add_to(app)
 demo.add_to(app)
 rooms.add_to(app)
+fleet.add_to(app)
+audit.add_to(app)
+say.add_to(app)
+ask.add_to(app)
 models.add_to(app)
 settings.add_to(app)
 

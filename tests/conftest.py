@@ -1,6 +1,7 @@
 """What holds for every test: a clean environment, categories by folder, servers on demand."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def pytest_configure() -> None:
         if name != "PARLEY_CACHE_DIR":
             del os.environ[name]
     os.environ.pop("GEMINI_API_KEY", None)
+    # Who is told to end takes the servers it started along.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

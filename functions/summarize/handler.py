@@ -18,10 +18,11 @@ from functions.summarize.job import summarize_room
 from parley.blobs import BlobStore
 from parley.blobs.keys import parse_timeline_key
 from parley.events.s3 import parse_object_events
+from parley.outbound.announcer import Announcer
 from parley.queue.retry import retry_soon
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
-from parley.telemetry.lambda_run import instrumented
+from parley.telemetry.lambda_run import correlated, instrumented, traced
 from parley.telemetry.logs import configure_logs, get_logger
 
 log = get_logger("summarize")
@@ -69,6 +70,11 @@ async def _on_message(settings: Settings, body: str) -> None:
         blobs = BlobStore.from_settings(settings)
         for created in parse_object_events(body):
             if room_sid := parse_timeline_key(created.key):
-                await summarize_room(settings, stores, blobs, room_sid)
+                with (
+                    correlated(room_sid, room_sid=room_sid),
+                    traced("summarize", room_sid=room_sid),
+                ):
+                    await summarize_room(settings, stores, blobs, room_sid)
+                await Announcer.from_settings(settings, stores).announce(room_sid)
     finally:
         stores.close()

@@ -1,14 +1,17 @@
 """The FastAPI application: `uvicorn functions.tts.app:app`."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from functions.tts.services import Services
-from functions.tts.speech import SpeechReply, SpeechRequest
+from functions.tts.speech import SpeechProgress, SpeechReply, SpeechRequest
+from functions.tts.streams import STREAMS, wanted
 from parley.auth import Role
 from parley.errors import ForbiddenError, UnauthorizedError
 from parley.settings import load_settings
@@ -18,6 +21,7 @@ from parley.web.last_resort import LastResort
 from parley.web.openapi import document
 
 API_VERSION = "1.0"
+_WAIT = re.compile(r"\bwait=(\d{1,3})\b")
 MAY_SPEAK = frozenset({Role.ADMIN, Role.HOST, Role.SERVICE})
 _bearer = HTTPBearer(auto_error=False, description="An API token (JWT).")
 
@@ -70,15 +74,41 @@ def create_app(services: Services | None = None) -> FastAPI:
     )
     app.state.services = services
 
-    @app.post("/speech", dependencies=[Depends(guard)], status_code=200)
-    async def speak(request: SpeechRequest, services: Using, response: Response) -> SpeechReply:
-        """Speak a text into an Ogg Opus file.
+    @app.post(
+        "/speech",
+        dependencies=[Depends(guard)],
+        status_code=200,
+        response_model=SpeechReply | SpeechProgress,
+        responses={200: {"content": {media_type: {} for media_type in STREAMS}}},
+    )
+    async def speak(
+        request: SpeechRequest,
+        services: Using,
+        response: Response,
+        prefer: Annotated[str, Header(max_length=64, description="`wait=SECONDS`")] = "",
+        accept: Annotated[str, Header(max_length=256)] = "",
+    ) -> SpeechReply | SpeechProgress | Response:
+        """Speak a text into an Ogg Opus file, or answer with the sound itself.
 
         The same text, voice, speed and language is made once: 201 when it was made now, 200 when
-        it was there. The URL can be read by anybody until it expires.
+        it was there. The URL can be read by anybody until it expires. 202 says that it takes
+        longer than a call may (or than `Prefer: wait=…` allows, RFC 7240): repeat the request,
+        which goes on where this one stopped.
+
+        `Accept: audio/wav` or `audio/ogg` answers with the sound, sentence by sentence as it is
+        made (behind API Gateway all at once), and stores nothing.
         """
-        reply = await services.speaker().speak(request)
-        response.status_code = 201 if reply.made else 200
+        if (media_type := wanted(accept)) is not None:
+            sounds = await services.speaker().stream(request)
+            return StreamingResponse(STREAMS[media_type](sounds), media_type=media_type)
+        wait = _WAIT.search(prefer)
+        budget_s = float(wait[1]) if wait else services.budget_s
+        reply = await services.speaker().speak(request, budget_s)
+        if isinstance(reply, SpeechProgress):
+            response.status_code = 202
+            response.headers["Retry-After"] = "0"
+        else:
+            response.status_code = 201 if reply.made else 200
         return reply
 
     problems.install(app)

@@ -1,5 +1,6 @@
 """What the speech route works with, made once a process; the engine is loaded when first needed."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from parley.auth import TokenVerifier
 from parley.blobs import BlobStore
 from parley.settings import Settings
 from parley.voice import SpeechEngine, open_engine
+
+_GATEWAY_BUDGET_S = 15.0  # a last sentence may take as long again, and API Gateway waits 29 s
 
 
 @dataclass
@@ -18,6 +21,8 @@ class Services:
     blobs: BlobStore
     tokens: TokenVerifier
     open_engine: Callable[[], SpeechEngine]
+    budget_s: float | None = None
+    """Seconds that one call may work where its caller does not say."""
     _speaker: Speaker | None = field(default=None, init=False)
 
     @classmethod
@@ -32,6 +37,7 @@ class Services:
                 kokoro_dir=settings.kokoro_dir,
                 first_voice=settings.voice,
             ),
+            budget_s=_GATEWAY_BUDGET_S if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None,
         )
 
     def speaker(self) -> Speaker:

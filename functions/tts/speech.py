@@ -1,20 +1,29 @@
-"""Text to a stored Ogg Opus file: once for each text, voice, speed and language."""
+"""Text to a stored Ogg Opus file: once for each text, voice, speed and language.
+
+API Gateway waits 29 s for an answer, and a long text may take longer. So a call has a budget: when
+it is used up, what was made so far is stored and the caller is told to ask again, and the next call
+goes on from there.
+"""
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from parley.audio.ogg import encode_opus
 from parley.blobs import BlobStore
-from parley.blobs.keys import speech_key
+from parley.blobs.keys import speech_key, speech_part_key
+from parley.errors import BlobNotFoundError
 from parley.telemetry.logs import get_logger
 from parley.voice import SAMPLE_RATE, SpeechEngine
 from parley.voice.choice import check_request, choose_voice
+from parley.voice.sentences import split_sentences
 
 log = get_logger("tts")
 
@@ -47,6 +56,14 @@ class SpeechReply(BaseModel):
     made: bool = Field(description="Whether it was made now; false when it was there.")
 
 
+class SpeechProgress(BaseModel):
+    """The speech is not done yet: repeat the request."""
+
+    key: str = Field(description="The key that the object will have.")
+    sentences_done: int
+    sentences: int
+
+
 class Speaker:
     """Makes speech files; loads its engine at the first request that needs one."""
 
@@ -67,8 +84,17 @@ class Speaker:
         self._loading = asyncio.Lock()
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def speak(self, request: SpeechRequest) -> SpeechReply:
+    async def speak(
+        self, request: SpeechRequest, budget_s: float | None = None
+    ) -> SpeechReply | SpeechProgress:
         """The file of a request, made unless it is there.
+
+        Args:
+            request: what is to be said.
+            budget_s: seconds after which it ends with the present sentence; None is no limit.
+
+        Returns:
+            The file, or how far it is when the budget was used up.
 
         Raises:
             UnknownVoiceError: no such voice, or none for the language.
@@ -77,21 +103,22 @@ class Speaker:
             BlobError: the object store failed.
         """
         check_request(request.text, request.speed)
+        until = None if budget_s is None else time.monotonic() + budget_s
         engine = await self._loaded()
         voice = choose_voice(engine.voices(), request.voice, request.language)
-        key = speech_key(_hash(request, engine.name, voice.name))
+        digest = _hash(request, engine.name, voice.name)
+        key = speech_key(digest)
         # One lock a key: of two requests for the same speech the second waits for the first.
         lock = self._making.setdefault(key, asyncio.Lock())
         async with lock:
             made = await self._blobs.size(key) is None
             if made:
-                parts = [
-                    part
-                    async for part in engine.stream(
-                        request.text, voice.name, request.speed, request.language
+                run = _Run(self._blobs, engine, voice.name, request, digest)
+                samples = await run.go_on(until)
+                if samples is None:
+                    return SpeechProgress(
+                        key=key, sentences_done=run.done, sentences=len(run.sentences)
                     )
-                ]
-                samples = np.concatenate(parts)
                 ogg = await asyncio.to_thread(encode_opus, samples, SAMPLE_RATE)
                 await self._blobs.put(key, ogg, "audio/ogg")
                 log.info(
@@ -111,6 +138,25 @@ class Speaker:
             made=made,
         )
 
+    async def stream(self, request: SpeechRequest) -> AsyncIterator[NDArray[np.float32]]:
+        """The speech as it is made, its first sentence already there; nothing is stored.
+
+        Raises:
+            UnknownVoiceError: no such voice, or none for the language.
+            SpeechTextError: there is nothing to say in the text.
+            SpeechError: the engine failed on the first sentence.
+        """
+        engine = await self._loaded()
+        sounds = engine.stream(request.text, request.voice, request.speed, request.language)
+        first = await anext(sounds)
+
+        async def all_sounds() -> AsyncIterator[NDArray[np.float32]]:
+            yield first
+            async for sound in sounds:
+                yield sound
+
+        return all_sounds()
+
     async def aclose(self) -> None:
         """Wait for speech that is being made, and free the engine."""
         if self._engine is not None:
@@ -121,6 +167,54 @@ class Speaker:
             if self._engine is None:
                 self._engine = await asyncio.to_thread(self._open)
             return self._engine
+
+
+class _Run:
+    """One call's work on a speech that earlier calls may have begun."""
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        engine: SpeechEngine,
+        voice: str,
+        request: SpeechRequest,
+        digest: str,
+    ) -> None:
+        self._blobs = blobs
+        self._engine = engine
+        self._voice = voice
+        self._request = request
+        self._key = speech_part_key(digest)
+        self.sentences = split_sentences(request.text)
+        self.done = 0
+
+    async def go_on(self, until: float | None) -> NDArray[np.float32] | None:
+        """All samples, or None when it is later than `until` and the rest is for the next call."""
+        parts = [] if until is None else await self._earlier()
+        rest = " ".join(self.sentences[self.done :])
+        request = self._request
+        sounds = self._engine.stream(rest, self._voice, request.speed, request.language)
+        async for sound in sounds:
+            parts.append(sound)
+            self.done += 1
+            over = until is not None and time.monotonic() > until
+            if over and self.done < len(self.sentences):
+                await self._keep(np.concatenate(parts))
+                return None
+        return np.concatenate(parts)
+
+    async def _earlier(self) -> list[NDArray[np.float32]]:
+        """What earlier calls made: the number of sentences, then samples, in 32 bits each."""
+        try:
+            body = await self._blobs.get(self._key)
+        except BlobNotFoundError:
+            return []
+        self.done = int.from_bytes(body[:4], "little")
+        return [np.frombuffer(body, np.float32, offset=4)]
+
+    async def _keep(self, samples: NDArray[np.float32]) -> None:
+        body = self.done.to_bytes(4, "little") + samples.tobytes()
+        await self._blobs.put(self._key, body, "application/octet-stream")
 
 
 def _hash(request: SpeechRequest, engine: str, voice: str) -> str:

@@ -58,7 +58,7 @@ class TaskGrace:
         try:
             await action()
         except ParleyError as error:
-            log.warning("left to the reconciler", room_sid=key, reason=error.code)
+            log.warning("left to the reconciler", what=key, reason=error.code)
 
     async def aclose(self) -> None:
         """Cancel all waits and await their end."""

@@ -1,4 +1,4 @@
-"""How often one caller may do what is dear: mint join tokens, search.
+"""How often one caller may do what is dear: mint join tokens, search, speak.
 
 The counts are kept per process. Behind several processes (or Lambda) the limit is per process; a
 gateway's own limits come on top.
@@ -14,6 +14,7 @@ from parley.auth import Principal
 from parley.errors import TooManyRequestsError
 
 MINT = RateLimitItemPerMinute(60, namespace="mint")
+SAY = RateLimitItemPerMinute(60, namespace="say")
 SEARCH = RateLimitItemPerMinute(120, namespace="search")
 
 

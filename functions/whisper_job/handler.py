@@ -22,11 +22,12 @@ from functions.whisper_job.job import Job, Outcome
 from parley.blobs import BlobStore
 from parley.blobs.keys import parse_recording_key
 from parley.events.s3 import parse_object_events
+from parley.outbound.announcer import Announcer
 from parley.queue.handback import hand_back
 from parley.queue.retry import retry_soon
 from parley.settings import Settings, load_settings
 from parley.storage import Stores
-from parley.telemetry.lambda_run import instrumented
+from parley.telemetry.lambda_run import correlated, instrumented, traced
 from parley.telemetry.logs import configure_logs, get_logger
 from parley.transcribe.engine import Transcriber
 
@@ -87,11 +88,16 @@ async def _on_message(settings: Settings, record: SQSRecord, context: LambdaCont
             transcriber=_transcriber,
             remaining_ms=context.get_remaining_time_in_millis,
         )
-        outcomes = [
-            await job.run(name, owner=record.message_id)
-            for created in parse_object_events(record.body)
-            if (name := parse_recording_key(created.key))
-        ]
+        announcer = Announcer.from_settings(settings, stores)
+        outcomes = []
+        for created in parse_object_events(record.body):
+            if name := parse_recording_key(created.key):
+                with (
+                    correlated(name.room_sid, room_sid=name.room_sid, track_sid=name.track_sid),
+                    traced("transcribe", room_sid=name.room_sid, track_sid=name.track_sid),
+                ):
+                    outcomes.append(await job.run(name, owner=record.message_id))
+                    await announcer.announce(name.room_sid)
         if Outcome.UNFINISHED in outcomes:
             await hand_back(settings, record.event_source_arn, record.body)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from functions.whisper_job.lease import hold_lease
 from functions.whisper_job.recording import fetch_recording, read_manifest
+from functions.whisper_job.spoken import keep_as_spoken
 from functions.whisper_job.transcript import TranscriptRun
 from parley.blobs import BlobStore
 from parley.blobs.keys import RecordingName
@@ -140,6 +141,8 @@ class Job:
 
     async def _transcribe(self, track: Track, owner: str) -> int | None:
         """The number of segments, or None when the time ran out before the end."""
+        if track.kind == "assistant":
+            return await keep_as_spoken(self.stores, track)
         recording = track.recording
         if recording is None:
             recording = await read_manifest(self.blobs, track.room_sid, track.id)

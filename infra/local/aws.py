@@ -71,4 +71,4 @@ class LocalAws:
             for name, value in self.stack.environment.items()
         }
         deploy.put_secrets(self.url, found)
-        return deploy.deploy(self.url, {"LiveKitUrl": found["livekit_url"]}, build=build)
+        return deploy.deploy(self.url, {"LiveKitUrl": found["livekit_url"]}, build_first=build)

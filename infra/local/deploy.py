@@ -21,6 +21,7 @@ from parley.errors import SetupError
 STACK = "parley"
 ARTIFACTS = "parley-artifacts"
 INFRA = ROOT / "infra"
+_NOBODY = "http://127.0.0.1:9"  # a build asks AWS nothing
 
 SECRETS = {
     "livekit": ("livekit_api_key", "livekit_api_secret"),
@@ -80,6 +81,11 @@ def build_images(folder: Path) -> None:
             assemble(part, images_folder(folder) / f"parley-{name.replace('_', '-')}", PYTHON)
 
 
+def build() -> None:
+    """Build the template's functions; raises `SetupError` with what SAM said."""
+    _sam(_NOBODY, "build")
+
+
 def put_secrets(url: str, settings: Mapping[str, str], stage: str = "local") -> None:
     """Put settings into the secrets that the template's functions read.
 
@@ -98,21 +104,21 @@ def put_secrets(url: str, settings: Mapping[str, str], stage: str = "local") -> 
 
 
 def deploy(
-    url: str, overrides: Mapping[str, str] | None = None, *, build: bool = True
+    url: str, overrides: Mapping[str, str] | None = None, *, build_first: bool = True
 ) -> Deployment:
     """Build and deploy the template with the settings of samconfig's `local`.
 
     Args:
         url: the AWS endpoint.
         overrides: template parameters in place of those in samconfig.toml.
-        build: whether to build first; False deploys what the last build left.
+        build_first: whether to build first; False deploys what the last build left.
 
     Raises:
         SetupError: SAM failed; the message ends with what it said.
     """
     client(url, "s3").create_bucket(Bucket=ARTIFACTS)
-    if build:
-        _sam(url, "build")
+    if build_first:
+        build()
     arguments = ["deploy"]
     if overrides:
         arguments += ["--parameter-overrides", *_merged(overrides)]

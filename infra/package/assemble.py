@@ -84,7 +84,8 @@ def _compile(folder: Path, python: str) -> None:
     interpreter = find_python(python)
     if interpreter is None:
         raise SetupError(f"Packaging for Python {python} needs one: `uv python install {python}`.")
-    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command = [interpreter, "-m", "compileall", "-q", "-j", "0"]
+    command += ["--invalidation-mode", "unchecked-hash"]
     command += ["-s", folder, "-p", "/var/task", folder]
     # Some packages carry templates and sources of other versions: what does not compile stays.
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"})

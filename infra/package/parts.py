@@ -78,7 +78,7 @@ PARTS = {
             "image",
             "agent_fleet",
             ("parley", "agent_fleet", "models/mini-en/model"),
-            ("fleet", "voice"),
+            ("fleet", "voice", "answers"),
         ),
         Part(
             "whisper_worker",

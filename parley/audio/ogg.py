@@ -13,6 +13,8 @@ from parley.errors import AudioError
 
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 """Sampling rates that Opus takes, in Hz (RFC 6716, section 2)."""
+_LEAP_S = 0.1  # less is rounding
+_LONGEST_LEAP_S = 86_400.0  # more is damage
 
 
 def encode_opus(
@@ -76,6 +78,9 @@ def decode(source: Path | bytes, sample_rate: int = 16_000) -> NDArray[np.float3
 def decode_pieces(source: Path | bytes, sample_rate: int = 16_000) -> Iterator[NDArray[np.float32]]:
     """The same as `decode`, in pieces as they are read, for recordings of hours.
 
+    Where the file's own times leap, as those of LiveKit's egress do over what it did not hear,
+    silence is given out, so that a position stays a time.
+
     Raises:
         AudioError: as `decode`; pieces before the damage have been given out by then.
     """
@@ -86,9 +91,26 @@ def decode_pieces(source: Path | bytes, sample_rate: int = 16_000) -> Iterator[N
             if stream is None:
                 raise AudioError("The file holds no audio stream.")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+            expected: float | None = None
             for frame in container.decode(stream):
+                if frame.pts is not None and frame.time_base is not None:
+                    at_s = float(frame.pts * frame.time_base)
+                    if expected is not None:
+                        yield from _silence(at_s - expected, sample_rate)
+                    expected = at_s + frame.samples / frame.sample_rate
                 frame.pts = None
                 yield from (piece.to_ndarray()[0] for piece in resampler.resample(frame))
             yield from (piece.to_ndarray()[0] for piece in resampler.resample(None))
     except av.FFmpegError as error:
         raise AudioError(f"The file can't be decoded as audio: {error.strerror}.") from error
+
+
+def _silence(seconds: float, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    """The samples that a leap of so many seconds stands for, a second at a time."""
+    if not _LEAP_S < seconds < _LONGEST_LEAP_S:
+        return
+    missing = round(seconds * sample_rate)
+    while missing > 0:
+        piece = min(missing, sample_rate)
+        yield np.zeros(piece, np.float32)
+        missing -= piece

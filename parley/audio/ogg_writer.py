@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import av
 import numpy as np
@@ -23,11 +23,11 @@ class OggOpusWriter:
     A page is written every half second: what a killed process leaves lacks about the last one.
     """
 
-    def __init__(self, path: Path, sample_rate: int, bit_rate: int = BIT_RATE) -> None:
+    def __init__(self, path: Path | BinaryIO, sample_rate: int, bit_rate: int = BIT_RATE) -> None:
         """Create the file, replacing what is there.
 
         Args:
-            path: the file.
+            path: the file, or something that takes its bytes one after the other.
             sample_rate: of the samples to come, one of `OPUS_RATES`, in Hz.
             bit_rate: in bit/s.
 
@@ -37,7 +37,8 @@ class OggOpusWriter:
         """
         if sample_rate not in OPUS_RATES:
             raise AudioError(f"Opus takes {OPUS_RATES} Hz, not {sample_rate}: resample first.")
-        self._container = av.open(str(path), "w", format="ogg", options=_MUXER)
+        target = str(path) if isinstance(path, Path) else path
+        self._container = av.open(target, "w", format="ogg", options=_MUXER)
         self._stream = self._container.add_stream(
             "libopus", rate=sample_rate, options={"compression_level": str(_COMPLEXITY)}
         )

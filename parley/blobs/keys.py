@@ -33,6 +33,16 @@ def manifest_key(room_sid: str, track_sid: str) -> str:
     return f"recordings/{_safe(room_sid)}/{_safe(track_sid)}.json"
 
 
+def egress_prefix(room_sid: str) -> str:
+    """Where LiveKit's egress puts a room's files, before they become recordings."""
+    return f"egress/{_safe(room_sid)}/"
+
+
+def egress_key(room_sid: str, track_sid: str) -> str:
+    """Where LiveKit's egress puts a track's Ogg Opus file."""
+    return f"{egress_prefix(room_sid)}{_safe(track_sid)}.ogg"
+
+
 def timeline_key(room_sid: str) -> str:
     """Where a completed room's timeline lies; its creation starts the summary."""
     return f"timelines/{_safe(room_sid)}.json"
@@ -46,6 +56,11 @@ def summary_key(room_sid: str) -> str:
 def speech_key(digest: str) -> str:
     """Where the speech lies that was made of a request with this digest."""
     return f"speech/{_safe(digest)}.ogg"
+
+
+def speech_part_key(digest: str) -> str:
+    """Where the first sentences of such a speech lie while the rest is being made."""
+    return f"speech/parts/{_safe(digest)}.pcm"
 
 
 def parse_recording_key(key: str) -> RecordingName | None:

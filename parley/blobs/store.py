@@ -119,6 +119,12 @@ class BlobStore:
         """Read an object into a file; raises `BlobNotFoundError`."""
         await self._call(lambda: self._s3.download_file(self.bucket, key, str(path)))
 
+    async def copy(self, source: str, key: str) -> None:
+        """Copy an object within the bucket; raises `BlobNotFoundError`."""
+        await self._call(
+            lambda: self._s3.copy({"Bucket": self.bucket, "Key": source}, self.bucket, key)
+        )
+
     async def size(self, key: str) -> int | None:
         """An object's size in bytes, or None when there is none."""
         try:

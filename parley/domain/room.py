@@ -21,6 +21,23 @@ class RoomOptions(Record):
 
     record: Literal["agent", "egress", "none"] = "agent"
     summarize: bool = True
+    answers: Literal["off", "addressed", "all"] = Field(
+        "off",
+        description="Which spoken questions the assistant answers: none, those to it by name, or "
+        "any.",
+    )
+    interruption: Literal["off", "duck", "stop"] | None = Field(
+        None,
+        description="What somebody who begins to speak does to the assistant's voice: nothing, "
+        "lower it, or end it; null is the agent's own setting.",
+    )
+    agents: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="Agents that share the room's speakers, at least; more come by themselves "
+        "when there are more speakers than they take.",
+    )
     languages: dict[str, str] = Field(
         default_factory=dict, description="Language per participant identity."
     )
@@ -55,3 +72,4 @@ class Room(Record):
     pending_tracks: tuple[str, ...] = ()
     options: RoomOptions = Field(default_factory=RoomOptions)
     summary: SummaryState = Field(default_factory=SummaryState)
+    outbox: tuple[str, ...] = Field((), description="Events that are still to be told of.")

@@ -1,10 +1,10 @@
 """The timeline of a completed room: what every participant said, in order, and what is missing."""
 
 import hashlib
-from typing import Literal
 
 from parley.domain.base import Record
 from parley.domain.segment import Version
+from parley.domain.track import TrackKind
 
 
 class TimelineParticipant(Record):
@@ -12,7 +12,7 @@ class TimelineParticipant(Record):
 
     identity: str
     name: str
-    kind: Literal["person", "assistant"] = "person"
+    kind: TrackKind = "person"
 
 
 class TimelineSegment(Record):

@@ -28,6 +28,10 @@ class TrackStatus(StrEnum):
 FINAL_STATUSES = frozenset({TrackStatus.TRANSCRIBED, TrackStatus.EMPTY, TrackStatus.FAILED})
 
 
+TrackKind = Literal["person", "assistant"]
+"""Whose voice a track carries; an assistant's is never transcribed: what it said is known."""
+
+
 class Gap(Record):
     """A stretch in which no audio arrived although the track was published and unmuted."""
 
@@ -50,6 +54,40 @@ class Recording(Record):
     samples: int = 0
     sample_rate: int = 48_000
     gaps: tuple[Gap, ...] = ()
+
+
+class EgressState(StrEnum):
+    """How far LiveKit's egress of a track is."""
+
+    STARTING = "starting"
+    ACTIVE = "active"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+    @property
+    def running(self) -> bool:
+        """Whether a recording may still come of it."""
+        return self in (EgressState.STARTING, EgressState.ACTIVE)
+
+
+class TrackEgress(Record):
+    """LiveKit's egress of a track, in a room that records by egress.
+
+    Attributes:
+        state: `failed` means that the agent's recorder stands in.
+        requested_ms: when it was asked for.
+        id: LiveKit's id, once it is known.
+        error: why the agent stands in.
+        started_ms: when its file begins, once it has ended.
+        ended_ms: when its file ends.
+    """
+
+    state: EgressState
+    requested_ms: int
+    id: str | None = None
+    error: str | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
 
 
 class Lease(Record):
@@ -80,11 +118,16 @@ class Track(Record):
     room_sid: str
     identity: str
     name: str = ""
+    kind: TrackKind = "person"
     language: str | None = None
     status: TrackStatus = TrackStatus.LIVE
     published_ms: int = 0
     unpublished_ms: int | None = None
     recording: Recording | None = None
+    parts: tuple[int, ...] = Field(
+        (), description="When each part of the recording begins, where several agents made one."
+    )
+    egress: TrackEgress | None = None
     requeued_ms: int | None = Field(None, description="When its recording was last queued again.")
     attempts: int = 0
     lease: Lease | None = None

@@ -4,7 +4,8 @@ Models are tried in the order given. A model that is not there (404) is passed o
 that is busy (429, 5xx) or silent is asked again as long as that makes sense, and then passed over.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -149,8 +150,8 @@ class Gemini:
 
         return await self._first_that_answers(ask)
 
-    async def stream_text(self, *, system: str, prompt: str) -> AsyncIterator[str]:
-        """Ask for text and give it out in pieces as it comes.
+    async def stream_text(self, *, system: str, prompt: str) -> AsyncGenerator[str, None]:
+        """Ask for text and give it out in pieces as it comes; closing it ends the request.
 
         A model is passed over only before its first piece; after that an error ends the text.
 
@@ -173,15 +174,21 @@ class Gemini:
             return first, pieces
 
         first, rest = await self._first_that_answers(begin)
-        if first.text:
-            yield first.text
+        arrived: asyncio.Queue[types.GenerateContentResponse | None] = asyncio.Queue()
+        arrived.put_nowait(first)
+        # The SDK's stream is left by cancelling who reads it: closing it keeps its connection.
+        reading = asyncio.create_task(_read(rest, arrived))
         try:
-            async for piece in rest:
+            while (piece := await arrived.get()) is not None:
                 _check_finish(piece)
                 if piece.text:
                     yield piece.text
+            await reading
         except (errors.APIError, *_SILENT) as error:
             raise GeminiUnavailableError("the answer broke off") from error
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _first_that_answers(self, ask: Callable[[str], Awaitable[R]]) -> R:
         last: GeminiError = GeminiUnavailableError("no Gemini model is named")
@@ -194,6 +201,18 @@ class Gemini:
                 log.warning("model passed over", model=model, reason=str(error))
                 last = error
         raise last
+
+
+async def _read(
+    pieces: AsyncIterator[types.GenerateContentResponse],
+    arrived: "asyncio.Queue[types.GenerateContentResponse | None]",
+) -> None:
+    """Take in what comes, ahead of who listens, and then None."""
+    try:
+        async for piece in pieces:
+            arrived.put_nowait(piece)
+    finally:
+        arrived.put_nowait(None)
 
 
 async def _ask_patiently(ask: Callable[[str], Awaitable[R]], model: str) -> R:

@@ -7,8 +7,8 @@ from parley.models.catalogue import (
     DEFAULT_VOICE,
     Model,
 )
-from parley.models.download import Progress
 from parley.models.paths import models_dir, speech_dir
+from parley.models.sources import Progress
 from parley.models.store import ModelStatus, ensure, list_models, locate, pull
 
 __all__ = [

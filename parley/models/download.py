@@ -1,6 +1,5 @@
 """Download one pinned file over HTTP: resumed where it stopped, checked before it counts."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -8,10 +7,7 @@ import stamina
 
 from parley.models.checks import check
 from parley.models.errors import ModelCorruptError, ModelUnreachableError
-from parley.models.sources import File
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is being fetched, the bytes so far and the total, if it is known."""
+from parley.models.sources import File, Progress
 
 
 def new_client() -> httpx.Client:

@@ -12,9 +12,8 @@ from importlib import resources
 from pathlib import Path
 
 from parley.models.checks import check
-from parley.models.download import Progress
 from parley.models.errors import ModelCorruptError, ModelUnreachableError, ToolMissingError
-from parley.models.sources import KokoroPackages
+from parley.models.sources import KokoroPackages, Progress
 
 _STYLE_SHAPE = (510, 1, 256)  # one style vector of 256 for each number of phonemes up to 510
 _TIMEOUT_S = 900

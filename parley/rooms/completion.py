@@ -75,7 +75,8 @@ async def finish_track(
     changed = await stores.tracks.finish(track_sid, status, error=error, owner=owner)
     track = await stores.tracks.get(track_sid)
     if track.status.final:
-        await stores.rooms.settle_track(track.room_sid, track_sid)
+        told_ms = clock() if track.status is TrackStatus.TRANSCRIBED else None
+        await stores.rooms.settle_track(track.room_sid, track_sid, transcribed_ms=told_ms)
         await check_and_complete_room(stores, blobs, track.room_sid, clock)
     return changed
 

@@ -1,6 +1,6 @@
 """How a room is erased: objects, words, summary, documents; a tombstone stays."""
 
-from parley.blobs import BlobStore, summary_key, timeline_key
+from parley.blobs import BlobStore, egress_prefix, summary_key, timeline_key
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.room import RoomStatus
 from parley.errors import ConflictError
@@ -36,6 +36,7 @@ async def erase_room(
     await stores.tombstones.put(Tombstone(room_sid=room_sid, erased_ms=clock(), by=by))
     await erase_objects(blobs, room_sid)
     await stores.summaries.delete(room_sid)
+    await stores.deliveries.delete(room_sid)
     await stores.chunks.delete(await stores.chunks.ids_of_room(room_sid))
     await stores.tracks.delete(room.tracks)
     await stores.rooms.delete(room_sid)
@@ -45,5 +46,7 @@ async def erase_room(
 async def erase_objects(blobs: BlobStore, room_sid: str) -> int:
     """Delete a room's objects; returns how many recordings and manifests there were."""
     keys = await blobs.list_keys(f"recordings/{room_sid}/")
+    keys += await blobs.list_keys(egress_prefix(room_sid))
+    keys += await blobs.list_keys(f"parts/{room_sid}/")
     await blobs.delete([*keys, timeline_key(room_sid), summary_key(room_sid)])
     return len(keys)

@@ -6,6 +6,7 @@ from parley.blobs import BlobStore
 from parley.clock import Clock
 from parley.domain.room import Room
 from parley.domain.track import TrackStatus
+from parley.errors import NotFoundError
 from parley.livekit_api import LiveParticipant, LiveTrack, WebhookEvent
 from parley.rooms.completion import finish_track
 from parley.rooms.registry import take_in
@@ -30,15 +31,19 @@ async def apply_event(
     Args:
         stores: the database.
         blobs: the object store.
-        room: the registered room that the event is about.
+        room: the registered room that the event is about, as it was a moment ago.
         event: the verified event.
         clock: the time.
+
+    Raises:
+        NotFoundError: the room is no longer registered.
     """
     speaker = event.participant if event.participant and not event.participant.agent else None
     match event.kind:
         case "participant_joined" if speaker:
-            if speaker.identity not in room.participants:
-                await stores.rooms.note_participant(room.id, speaker.identity)
+            seen = speaker.identity in room.participants
+            if not seen and not await stores.rooms.note_participant(room.id, speaker.identity):
+                raise NotFoundError(f"no room {room.id} is registered")
             return Outcome.HANDLED
         case "track_published" if speaker and event.track:
             taken = await _publish(stores, room, event, speaker, event.track, clock)

@@ -14,6 +14,7 @@ from parley.domain.room import Room, RoomStatus
 from parley.domain.track import Recording, Track, TrackStatus
 from parley.errors import BlobNotFoundError, LiveKitUnavailableError, ParleyError
 from parley.livekit_api import LiveKit, LiveParticipant
+from parley.outbound.announcer import Announcer
 from parley.queue.requeue import Requeue
 from parley.rooms.completion import (
     check_and_complete_room,
@@ -21,8 +22,10 @@ from parley.rooms.completion import (
     finish_track,
     put_timeline,
 )
+from parley.rooms.egress import mend_egress, move_file, rescue_egress
 from parley.rooms.erase import erase_objects, erase_room
 from parley.rooms.events import NOT_RECORDED
+from parley.rooms.recording import recording_method
 from parley.rooms.registry import sweep_room
 from parley.rooms.repair import (
     Limits,
@@ -79,6 +82,10 @@ class Reconciler:
         async for room in self.stores.rooms.scan(status=RoomStatus.COMPLETED, query=waiting):
             await self._guarded(report, room, self._summarise(report, room))
         await self._forget(report)
+        if told := await Announcer.from_settings(
+            self.settings, self.stores, self.clock
+        ).announce_all():
+            report.repairs["events-told"] += told
         log.info("reconciled", rooms=report.rooms, failed=report.failed, **report.repairs)
         return report
 
@@ -116,11 +123,13 @@ class Reconciler:
     async def _in_room(self, report: Report, room: Room) -> list[LiveParticipant]:
         """Who is in an open room; takes in what they publish and notes what they no longer do."""
         known = await self.stores.tracks.get_many(room.pending_tracks)
-        people = [p for p in await self.livekit.list_participants(room.name) if not p.agent]
+        everybody = await self.livekit.list_participants(room.name)
+        people = [p for p in everybody if not p.agent]
         if room.status is RoomStatus.ACTIVE:
             await sweep_room(self.stores, self.livekit, room, self.clock)
+            await self._begin_recording(report, room)
             await self._send_agent(report, room, people)
-        published = {track.sid for person in people for track in person.audio_tracks}
+        published = {track.sid for somebody in everybody for track in somebody.audio_tracks}
         now_ms = self.clock()
         for track in known:
             settled = now_ms - track.published_ms >= _SETTLING_MS
@@ -128,6 +137,13 @@ class Reconciler:
                 report.repairs["unpublished"] += 1
                 await self.stores.tracks.unpublish(track.id, now_ms)
         return people
+
+    async def _begin_recording(self, report: Report, room: Room) -> None:
+        if room.options.record == "egress":
+            room = await self.stores.rooms.get(room.id)  # with what the sweep has found
+            method = recording_method(room, self.stores, self.livekit, self.clock)
+            if begun := await method.begin(room):
+                report.repairs["egress-begun"] += begun
 
     async def _send_agent(self, report: Report, room: Room, people: list[LiveParticipant]) -> None:
         name = self.settings.agent_name
@@ -157,6 +173,10 @@ class Reconciler:
     # --- tracks that their room waits for ---------------------------------------
 
     async def _pending(self, report: Report, room: Room) -> None:
+        if room.options.record == "egress":
+            mended = await mend_egress(self.stores, self.blobs, self.livekit, room, self.clock)
+            if mended:
+                report.repairs["egress-mended"] += mended
         tracks = {t.id: t for t in await self.stores.tracks.get_many(room.pending_tracks)}
         for sid in room.pending_tracks:
             track = tracks.get(sid) or await self._recovered(room, sid)
@@ -191,10 +211,15 @@ class Reconciler:
                     await self.stores.tracks.set_recorded(track.id, found)
                     await self._queue_again(track, found.key)
                 elif repair is TrackRepair.GIVE_UP:
+                    if await rescue_egress(self.stores, self.blobs, track):
+                        report.repairs["egress-rescued"] += 1
+                        return
                     await self._finish(track, TrackStatus.FAILED, NO_RECORDING)
                 else:
                     return
             case TrackRepair.REQUEUE:
+                if track.recording and track.recording.method == "egress":
+                    await move_file(self.blobs, track)  # whoever delivered it may have died
                 key = track.recording.key if track.recording else None
                 await self._queue_again(track, key or recording_key(room.id, track.id))
         report.repairs[repair.value] += 1
@@ -239,3 +264,4 @@ class Reconciler:
                 )
         async for tombstone in self.stores.tombstones.since(now_ms - _EVENT_MEMORY_MS):
             report.repairs["late-objects"] += await erase_objects(self.blobs, tombstone.room_sid)
+            await self.stores.deliveries.delete(tombstone.room_sid)

@@ -24,7 +24,9 @@ async def build_timeline(stores: Stores, room: Room) -> Timeline:
     for track in tracks:
         participants.setdefault(
             track.identity,
-            TimelineParticipant(identity=track.identity, name=track.name or track.identity),
+            TimelineParticipant(
+                identity=track.identity, name=track.name or track.identity, kind=track.kind
+            ),
         )
         version = track.best_version
         found = await stores.chunks.read_version(track.id, version, track.headers(version))

@@ -1,7 +1,7 @@
 """How a published track enters its room, from whichever side it is seen first."""
 
 from parley.domain.room import Room
-from parley.domain.track import Track
+from parley.domain.track import Track, TrackKind
 from parley.storage import Stores
 from parley.telemetry.logs import get_logger
 
@@ -17,6 +17,7 @@ async def publish_track(
     name: str,
     published_ms: int,
     language: str | None = None,
+    kind: TrackKind = "person",
     room: Room | None = None,
 ) -> bool:
     """Store a track and make its room wait for it; webhook, sweep and agent all call it.
@@ -34,6 +35,7 @@ async def publish_track(
         name: what is shown for them, empty when not known.
         published_ms: when the track began.
         language: what they speak, when known.
+        kind: whose voice it carries.
         room: the room as it was read a moment ago, which saves reading it.
 
     Returns:
@@ -43,7 +45,9 @@ async def publish_track(
         NotFoundError: the room is not registered.
     """
     room = room or await stores.rooms.get(room_sid)
-    linked = track_sid in room.tracks or await stores.rooms.link_track(room_sid, track_sid)
+    linked = track_sid in room.tracks or await stores.rooms.link_track(
+        room_sid, track_sid, published_ms
+    )
     if not linked:
         room = await stores.rooms.get(room_sid)
         if track_sid not in room.tracks:
@@ -55,6 +59,7 @@ async def publish_track(
             room_sid=room_sid,
             identity=identity,
             name=name,
+            kind=kind,
             published_ms=published_ms,
             language=language or room.options.languages.get(identity) or room.options.language,
         )

@@ -14,6 +14,7 @@ from parley.domain.segment import (
 )
 from parley.errors import ConflictError, DuplicateError
 from parley.storage.database import Database, Document
+from parley.storage.packing import PIECE, StoredChunk, pack, stored_chunk, with_words
 from parley.storage.tracks import TrackStore
 
 
@@ -27,8 +28,20 @@ def _document(
         "track_sid": track_sid,
         "version": version.value,
         **header.model_dump(mode="json"),
-        "segments": [s.model_dump(mode="json") for s in segments],
+        "segments": [pack(s) for s in segments],
     }
+
+
+def chunk_documents(
+    room_sid: str, track_sid: str, version: Version, first_seq: int, segments: Sequence[Segment]
+) -> list[tuple[ChunkHeader, Document]]:
+    """Segments as chunks from `first_seq` on: their headers and documents."""
+    starts = range(0, len(segments), MAX_SEGMENTS_PER_CHUNK)
+    parts = [segments[start : start + MAX_SEGMENTS_PER_CHUNK] for start in starts]
+    return [
+        (header_of(seq, part), _document(room_sid, track_sid, version, seq, part))
+        for seq, part in enumerate(parts, first_seq)
+    ]
 
 
 class ChunkStore:
@@ -42,7 +55,24 @@ class ChunkStore:
     async def get_many(self, ids: Sequence[str], *, words: bool = True) -> list[Chunk]:
         """The chunks that exist, in the order asked for, with words or without; one round trip."""
         fields = None if words else {"segments.words": 0}
-        return [Chunk.model_validate(d) for d in await self.collection.get_many(ids, fields)]
+        found = await self.collection.get_many(ids, fields)
+        return [Chunk.model_validate(with_words(document)) for document in found]
+
+    async def get_stored(
+        self, ids: Sequence[str], *, piece: int | None = None
+    ) -> list[StoredChunk]:
+        """The chunks that exist, in the order asked for, their words packed; one round trip.
+
+        Args:
+            ids: the chunks.
+            piece: which piece of each, counted from 0; None reads all of it.
+        """
+        fields = None
+        if piece is not None:
+            sliced = {"segments": {"$slice": [piece * PIECE, PIECE]}}
+            fields = {"version": 1, "seq": 1, "count": 1, **sliced}
+        found = await self.collection.get_many(ids, fields)
+        return [stored_chunk(document, piece) for document in found]
 
     async def read_version(
         self,
@@ -80,13 +110,10 @@ class ChunkStore:
         Returns:
             Their headers; readers see the chunks once these are in the track.
         """
-        headers = []
-        starts = range(0, len(segments), MAX_SEGMENTS_PER_CHUNK)
-        for seq, start in enumerate(starts, first_seq):
-            part = segments[start : start + MAX_SEGMENTS_PER_CHUNK]
-            await self.collection.put(_document(room_sid, track_sid, version, seq, part))
-            headers.append(header_of(seq, part))
-        return headers
+        made = chunk_documents(room_sid, track_sid, version, first_seq, segments)
+        for _, document in made:
+            await self.collection.put(document)
+        return [header for header, _ in made]
 
     async def writer(self, room_sid: str, track_sid: str, version: Version) -> "SegmentWriter":
         """A writer that goes on after the last stored segment of this version."""
@@ -174,7 +201,7 @@ class SegmentWriter:
             appended = await self._store.collection.update(
                 {"_id": id_, "count": stored},
                 {
-                    "$push": {"segments": {"$each": [s.model_dump(mode="json") for s in part]}},
+                    "$push": {"segments": {"$each": [pack(s) for s in part]}},
                     "$set": summary,
                 },
             )

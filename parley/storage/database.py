@@ -13,6 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ReturnDocument
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
@@ -26,6 +27,7 @@ from parley.errors import DuplicateError, SetupError, StorageError, StorageUnava
 from parley.settings import Settings
 
 Document = dict[str, Any]
+_DUPLICATE = 11_000
 _UNAVAILABLE = (ConnectionFailure, AutoReconnect, NetworkTimeout, ExecutionTimeout)
 
 
@@ -55,6 +57,22 @@ class Collection:
         with _our_errors():
             await self._inner.insert_one(document)
 
+    async def insert_many(self, documents: Sequence[Document]) -> list[bool]:
+        """Insert in one round trip; says of each whether it is new, else its id was taken."""
+        stored = [True] * len(documents)
+        with _our_errors():
+            try:
+                await self._inner.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                refused = error.details["writeErrors"]
+                if error.details["writeConcernErrors"] or any(
+                    refusal["code"] != _DUPLICATE for refusal in refused
+                ):
+                    raise
+                for refusal in refused:
+                    stored[refusal["index"]] = False
+        return stored
+
     async def get(self, id_: str, fields: Mapping[str, int] | None = None) -> Document | None:
         """The document with this id, or None."""
         with _our_errors():
@@ -62,7 +80,7 @@ class Collection:
             return found
 
     async def get_many(
-        self, ids: Sequence[str], fields: Mapping[str, int] | None = None
+        self, ids: Sequence[str], fields: Mapping[str, Any] | None = None
     ) -> list[Document]:
         """The documents with these ids that exist, in the order of the ids."""
         if not ids:

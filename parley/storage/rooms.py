@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from parley.domain.delivery import Event, EventKind
 from parley.domain.room import Room, RoomOptions, RoomStatus
 from parley.errors import DuplicateError, NotFoundError
 from parley.storage.database import Database
@@ -54,9 +55,15 @@ class RoomSearch:
 class RoomStore:
     """Reads and conditional writes of room documents; every method can be called twice."""
 
-    def __init__(self, database: Database) -> None:
-        """Use the `rooms` collection of this database."""
+    def __init__(self, database: Database, *, outbox: bool = False) -> None:
+        """Use the `rooms` collection of this database.
+
+        Args:
+            database: the database.
+            outbox: whether rooms note what is to be told of them.
+        """
         self._rooms = database.collection("rooms")
+        self._outbox = outbox
 
     async def register(self, sid: str, name: str, options: RoomOptions, now_ms: int) -> bool:
         """Start to process a room; a room that is already known stays as it is.
@@ -104,20 +111,40 @@ class RoomStore:
         async for room in self.scan(status=wanted.status, query=wanted.query(), limit=limit):
             yield room
 
-    async def link_track(self, sid: str, track_sid: str) -> bool:
-        """List a track in its room and await it, only while the room is active.
+    async def link_track(self, sid: str, track_sid: str, published_ms: int) -> bool:
+        """List a track in its room and await it.
+
+        A room that is final takes only what was published before it became so, and of which the
+        word came late (the database was away). A completed one waits again, and completes again.
+
+        Args:
+            sid: room.
+            track_sid: track.
+            published_ms: when the track began.
 
         Returns:
-            Whether the track was added now. False: the room is not active or has it already.
+            Whether the track was added now. False: it came too late, or the room has it already.
         """
+        before_the_end = [
+            {"status": RoomStatus.ACTIVE.value},
+            {"finalized_ms": {"$gt": published_ms}},
+        ]
+        change = {"$addToSet": {"tracks": track_sid, "pending_tracks": track_sid}}
+        missing = {"_id": sid, "tracks": {"$ne": track_sid}}
+        reopened = {"$set": {"status": RoomStatus.FINAL_ROOM.value}}
+        if await self._rooms.update(
+            missing | {"status": {"$ne": RoomStatus.COMPLETED.value}, "$or": before_the_end},
+            change,
+        ):
+            return True
         return await self._rooms.update(
-            {"_id": sid, "status": RoomStatus.ACTIVE.value, "tracks": {"$ne": track_sid}},
-            {"$addToSet": {"tracks": track_sid, "pending_tracks": track_sid}},
+            missing | {"status": RoomStatus.COMPLETED.value, "finalized_ms": {"$gt": published_ms}},
+            change | reopened,
         )
 
-    async def note_participant(self, sid: str, identity: str) -> None:
-        """Remember that somebody was in the room."""
-        await self._rooms.update({"_id": sid}, {"$addToSet": {"participants": identity}})
+    async def note_participant(self, sid: str, identity: str) -> bool:
+        """Remember that somebody was in the room; False when there is no such room."""
+        return await self._rooms.update({"_id": sid}, {"$addToSet": {"participants": identity}})
 
     async def note_ended(self, sid: str, at_ms: int) -> None:
         """Note when LiveKit said that the room is over; the first note stays."""
@@ -127,9 +154,22 @@ class RoomStore:
         """Note since when nobody is in the room, or with None that somebody is."""
         await self._rooms.update({"_id": sid}, {"$set": {"empty_since_ms": at_ms}})
 
-    async def settle_track(self, sid: str, track_sid: str) -> None:
-        """No longer wait for a track (its status is final)."""
-        await self._rooms.update({"_id": sid}, {"$pull": {"pending_tracks": track_sid}})
+    async def settle_track(
+        self, sid: str, track_sid: str, *, transcribed_ms: int | None = None
+    ) -> None:
+        """No longer wait for a track (its status is final).
+
+        Args:
+            sid: room.
+            track_sid: track.
+            transcribed_ms: the time, when the track has a final transcript.
+        """
+        query: dict[str, Any] = {"_id": sid}
+        change: dict[str, Any] = {"$pull": {"pending_tracks": track_sid}}
+        if transcribed_ms is not None and self._outbox:
+            query["pending_tracks"] = track_sid  # told by the first caller alone
+            change |= self._told(EventKind.TRANSCRIPT_FINAL, sid, track_sid, transcribed_ms)
+        await self._rooms.update(query, change)
 
     async def finalize(self, sid: str, now_ms: int) -> bool:
         """Accept no more tracks; True for the one caller that changed the status."""
@@ -140,9 +180,12 @@ class RoomStore:
 
     async def complete(self, sid: str, now_ms: int) -> bool:
         """The one conditional write by which a room completes; True for exactly one caller."""
+        change = self._told(EventKind.ROOM_COMPLETED, sid, sid, now_ms)
+        change.setdefault("$set", {}).update(
+            {"status": RoomStatus.COMPLETED.value, "completed_ms": now_ms}
+        )
         return await self._rooms.update(
-            {"_id": sid, "status": RoomStatus.FINAL_ROOM.value, "pending_tracks": []},
-            {"$set": {"status": RoomStatus.COMPLETED.value, "completed_ms": now_ms}},
+            {"_id": sid, "status": RoomStatus.FINAL_ROOM.value, "pending_tracks": []}, change
         )
 
     async def set_summary(self, sid: str, **state: Any) -> None:
@@ -150,6 +193,26 @@ class RoomStore:
         await self._rooms.update(
             {"_id": sid}, {"$set": {f"summary.{name}": value for name, value in state.items()}}
         )
+
+    async def summary_done(self, sid: str, input_hash: str, created_ms: int) -> None:
+        """Note that the room's summary of this input is stored."""
+        change = self._told(EventKind.SUMMARY_READY, sid, sid, created_ms)
+        change.setdefault("$set", {}).update(
+            {"summary.status": "done", "summary.input_hash": input_hash, "summary.error": None}
+        )
+        await self._rooms.update({"_id": sid}, change)
+
+    async def take_out(self, sid: str, line: str) -> None:
+        """Take a line out of the outbox: its deliveries are stored."""
+        await self._rooms.update({"_id": sid}, {"$pull": {"outbox": line}})
+        await self._rooms.update({"_id": sid, "outbox": []}, {"$set": {"announcing": False}})
+
+    def _told(self, kind: EventKind, sid: str, subject: str, at_ms: int) -> dict[str, Any]:
+        """The part of a write that puts an event into the outbox."""
+        if not self._outbox:
+            return {}
+        line = Event(kind=kind, room_sid=sid, subject=subject, at_ms=at_ms).line
+        return {"$addToSet": {"outbox": line}, "$set": {"announcing": True}}
 
     async def update_options(self, sid: str, options: RoomOptions) -> bool:
         """Replace a room's options."""

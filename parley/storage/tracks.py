@@ -22,8 +22,8 @@ class TrackStore:
     async def publish(self, track: Track) -> bool:
         """Store a new track; one that is already known only learns what it lacked. True when new.
 
-        LiveKit's webhooks of a track carry neither the speaker's name nor their attributes; the
-        agent and the sweep know both, and may come second.
+        LiveKit's webhooks of a track carry neither the speaker's name nor their attributes, nor
+        whether it is an agent; the agent and the sweep know, and may come second.
         """
         try:
             await self._tracks.insert(track.model_dump(by_alias=True, mode="json"))
@@ -36,6 +36,8 @@ class TrackStore:
                 await self._tracks.update(
                     {"_id": track.id, "language": None}, {"$set": {"language": track.language}}
                 )
+            if track.kind != "person":
+                await self._tracks.update({"_id": track.id}, {"$set": {"kind": track.kind}})
             return False
         return True
 
@@ -76,6 +78,11 @@ class TrackStore:
                 }
             },
         )
+
+    async def note_part(self, sid: str, started_ms: int) -> None:
+        """Note that an agent records a part of a track; raises `NotFoundError`."""
+        if not await self._tracks.update({"_id": sid}, {"$addToSet": {"parts": started_ms}}):
+            await self.get(sid)  # known, then it was noted already
 
     async def note_requeued(self, sid: str, at_ms: int) -> None:
         """Note when a track's recording was put into the queue again."""

@@ -69,9 +69,7 @@ async def store_summary(stores: Stores, blobs: BlobStore, summary: Summary) -> N
     await stores.summaries.put(summary)
     body = summary.model_dump_json(by_alias=True).encode()
     await blobs.put(summary_key(summary.id), body, "application/json")
-    await stores.rooms.set_summary(
-        summary.id, status="done", input_hash=summary.input_hash, error=None
-    )
+    await stores.rooms.summary_done(summary.id, summary.input_hash, summary.created_ms)
 
 
 async def _instead(timeline: Timeline, reason: str) -> Draft:

@@ -1,4 +1,7 @@
-"""Structured logging: one JSON object a line on stderr, fields that must never leak masked."""
+"""Structured logging: one JSON object a line on stderr, fields that must never leak masked.
+
+On Lambda the lines are written by powertools' Logger (`lambda_run.py`), to stdout.
+"""
 
 import logging
 import sys
@@ -7,9 +10,14 @@ from typing import Any, Literal
 
 import structlog
 
+from parley.telemetry.lambda_run import lambda_logger, on_lambda
+
 SECRET_FIELDS = frozenset(
     {"text", "words", "transcript", "audio", "token", "key", "secret", "authorization", "password"}
 )
+
+_RESERVED = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+"""What the standard library's records have already."""
 
 
 def _mask(
@@ -34,6 +42,9 @@ def configure_logs(level: str = "INFO", form: Literal["json", "console"] = "json
         structlog.processors.format_exc_info,
         _mask,
     ]
+    if on_lambda():
+        _configure_for_lambda(level, shared)
+        return
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         if form == "console"
@@ -52,6 +63,36 @@ def configure_logs(level: str = "INFO", form: Literal["json", "console"] = "json
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    _to_root(handler, level)
+
+
+def _configure_for_lambda(level: str, shared: list[Any]) -> None:
+    logger = lambda_logger()
+    logger.setLevel(level)
+    structlog.configure(
+        processors=[*shared, _for_powertools],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=lambda *_: logger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logger.registered_formatter)
+    _to_root(handler, level)
+
+
+def _for_powertools(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str], dict[str, Any]]:
+    """A line as powertools' Logger takes it; level and time are its own."""
+    fields = {
+        f"{name}_" if name in _RESERVED else name: value
+        for name, value in event.items()
+        if name not in ("event", "level", "timestamp")
+    }
+    return (str(event["event"]),), {"extra": fields}
+
+
+def _to_root(handler: logging.Handler, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from parley.domain.segment import ChunkHeader, Segment, Version
+from parley.domain.segment import ChunkHeader, Version
 from parley.domain.track import Track
 from parley.errors import BadInputError
+from parley.storage.packing import StoredSegment
 
 _TIME = re.compile(r"(\d{1,15})(ms|s|m|h)?")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -61,7 +62,15 @@ class Filter:
             return False
         return self.min_confidence is None or header.max_confidence >= self.min_confidence
 
-    def wants(self, segment: Segment) -> bool:
+    def begins_with(self, header: ChunkHeader) -> bool:
+        """Whether a reader begins with the first segments of a chunk that they have not read.
+
+        Otherwise which of its segments match is not known before all are read.
+        """
+        later = self.from_ms is not None and header.start_ms < self.from_ms
+        return not later and self.text is None and self.min_confidence is None
+
+    def wants(self, segment: StoredSegment) -> bool:
         """Whether a segment matches (its participant is known to)."""
         if self.from_ms is not None and segment.end_ms <= self.from_ms:
             return False

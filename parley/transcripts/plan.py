@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from parley.domain.segment import MAX_SEGMENTS_PER_CHUNK, Version, chunk_id
 from parley.domain.track import Track
+from parley.storage.packing import PIECE, StoredChunk
 from parley.transcripts.filters import Filter
 
 # Read a little more than the estimate, for utterances are not evenly spread.
@@ -22,6 +23,7 @@ class Candidate:
         start_ms: no segment of it starts before.
         end_ms: about where it ends.
         count: about how many segments are still to be read of it.
+        piece: the piece with which reading begins; None reads all of it.
     """
 
     place: int
@@ -31,6 +33,7 @@ class Candidate:
     start_ms: int
     end_ms: int
     count: int
+    piece: int | None = None
 
     @property
     def id(self) -> str:
@@ -52,6 +55,7 @@ def candidates(
         if read_before or not wanted.wants_chunk(header, growing=growing):
             continue
         done = max(0, number - begin)
+        piece = done // PIECE if wanted.begins_with(header) else None
         found.append(
             Candidate(
                 place,
@@ -61,6 +65,7 @@ def candidates(
                 header.start_ms,
                 header.end_ms,
                 max(1, header.count - done),
+                piece,
             )
         )
     last = headers[-1] if headers else None
@@ -83,8 +88,25 @@ def _with_rising_starts(chunks: list[Candidate]) -> list[Candidate]:
     return rising[::-1]
 
 
+def rest_of(candidate: Candidate, read: StoredChunk, number: int) -> Candidate | None:
+    """What is left of a chunk of which a piece was read, from segment `number` on.
+
+    In a track's stream time never falls, so neither the rest nor what comes after it is before the
+    latest segment that was read.
+    """
+    if read.rest is None:
+        return None
+    starts = (segment.start_ms for segment in read.since(number, None))
+    start_ms = max(starts, default=candidate.start_ms)
+    left = max(1, candidate.count - len(read.documents))
+    return replace(candidate, start_ms=start_ms, count=left, piece=read.rest)
+
+
 def next_wave(pending: Sequence[Candidate], need: int) -> list[Candidate]:
-    """The chunks to read next so that about `need` segments become known, earliest first."""
+    """The chunks to read next so that about `need` segments become known, earliest first.
+
+    Of a track's last chunk a piece is read, where that seems enough.
+    """
     low = min(c.start_ms for c in pending)
     high = max(max(c.end_ms for c in pending), low)
     if _expected(pending, high) > need * _MARGIN:
@@ -94,7 +116,12 @@ def next_wave(pending: Sequence[Candidate], need: int) -> list[Candidate]:
                 high = middle
             else:
                 low = middle + 1
-    return sorted((c for c in pending if c.start_ms <= high), key=lambda c: (c.start_ms, c.seq))
+    chosen = sorted((c for c in pending if c.start_ms <= high), key=lambda c: (c.start_ms, c.seq))
+    last = {c.place: c.seq for c in chosen}
+    return [
+        c if c.seq == last[c.place] and _expected([c], high) <= PIECE else replace(c, piece=None)
+        for c in chosen
+    ]
 
 
 def _expected(pending: Iterable[Candidate], until_ms: int) -> float:

@@ -3,19 +3,22 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from operator import itemgetter
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from parley.domain.base import Record
 from parley.domain.room import Room
-from parley.domain.segment import Chunk, Segment, Version, Word
-from parley.domain.track import Track
+from parley.domain.segment import Version, Word
+from parley.domain.track import Track, TrackKind
 from parley.storage import Stores
+from parley.storage.packing import StoredChunk, StoredSegment
+from parley.together import together
 from parley.transcripts.cache import ChunkCache
 from parley.transcripts.cursor import Position, Positions
 from parley.transcripts.filters import Choice, Filter
-from parley.transcripts.plan import Candidate, candidates, next_wave
+from parley.transcripts.plan import Candidate, candidates, next_wave, rest_of
 
 # A page that searches for rare words ends after so many chunks, with a cursor to go on from.
 MAX_CHUNKS_PER_PAGE = 400
@@ -28,12 +31,16 @@ class TranscriptSegment(Record):
     track_sid: str
     identity: Annotated[str, Field(description="The speaker's participant identity.")]
     name: Annotated[str, Field(description="The speaker's name.")]
+    kind: TrackKind = "person"
     version: Version
     start_ms: int
     end_ms: int
     text: str
     confidence: float
     words: tuple[Word, ...] | None = None
+
+
+_key = itemgetter(0, 1, 2)  # of an entry: time, place, number
 
 
 @dataclass(frozen=True)
@@ -53,20 +60,15 @@ class Page:
     chunks_read: int
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A segment in a track's stream; `at_ms` never falls along the stream."""
 
     at_ms: int
     place: int
     number: int
     version: Version
-    segment: Segment
     wanted: bool
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        return self.at_ms, self.place, self.number
+    segment: StoredSegment
 
 
 async def tracks_of(stores: Stores, room: Room) -> dict[int, Track]:
@@ -109,17 +111,24 @@ async def read_page(
             at = after.get(place) or Position(choice.of(track), 0)
             pending += candidates(place, track, at.version, at.number, wanted)
     certain: list[_Entry] = []
-    read = 0
     need = limit + 1  # one more tells whether there is a next page
-    loaded: dict[int, list[Chunk]] = {}
-    while pending and (read < MAX_CHUNKS_PER_PAGE or not certain):
+    loaded: dict[int, dict[tuple[int, int], StoredChunk]] = {}
+    chunks: set[str] = set()
+    while pending and (len(chunks) < MAX_CHUNKS_PER_PAGE or not certain):
         wave = next_wave(pending, need)[:MAX_CHUNKS_PER_PAGE]
-        chosen = {c.id for c in wave}
+        chosen = {c.id: c for c in wave}
+        chunks.update(chosen)
         pending = [c for c in pending if c.id not in chosen]
-        read += len(wave)
-        places = {c.id: c.place for c in wave}
-        for chunk in await _read(stores, [c.id for c in wave], words, cache):
-            loaded.setdefault(places[chunk.id], []).append(chunk)
+        for chunk in await _read(stores, wave, cache):
+            candidate = chosen[chunk.id]
+            pieces = loaded.setdefault(candidate.place, {})
+            if chunk.piece is None:  # pieces of it may have been read before
+                for key in [key for key in pieces if key[0] == chunk.seq]:
+                    del pieces[key]
+            pieces[chunk.seq, chunk.piece or 0] = chunk
+            number = after[candidate.place].number if candidate.place in after else 0
+            if rest := rest_of(candidate, chunk, number):
+                pending.append(rest)
         # What starts at or after the first unread chunk is not known to be next.
         bound = min((c.start_ms for c in pending), default=None)
         certain = _first(loaded, after, wanted, need=limit + 1, before_ms=bound)
@@ -130,12 +139,13 @@ async def read_page(
     matching = [e for e in certain if e.wanted]
     page = matching[:limit]
     more = len(matching) > limit or bool(pending)
-    end = page[-1].key if len(matching) > limit else None
+    end = _key(page[-1]) if len(matching) > limit else None
     positions = dict(after)
     for entry in certain:
-        if end is None or entry.key <= end:
+        if end is None or _key(entry) <= end:
             positions[entry.place] = Position(entry.version, entry.number + 1)
-    return Page([_shown(e, tracks[e.place], words) for e in page], positions, more, read)
+    shown = [_shown(e, tracks[e.place], words) for e in page]
+    return Page(shown, positions, more, len(chunks))
 
 
 async def read_all(
@@ -155,15 +165,24 @@ async def read_all(
 
 
 async def _read(
-    stores: Stores, ids: Sequence[str], words: bool, cache: ChunkCache | None
-) -> list[Chunk]:
-    if words or cache is None:
-        return await stores.chunks.get_many(ids, words=words)
-    return await cache.get_many(stores.chunks, ids)
+    stores: Stores, wave: Sequence[Candidate], cache: ChunkCache | None
+) -> list[StoredChunk]:
+    """One round trip for each piece that is asked for, all at once."""
+    ids: dict[int | None, list[str]] = {}
+    for candidate in wave:
+        ids.setdefault(candidate.piece, []).append(candidate.id)
+    store = stores.chunks
+    found = await together(
+        store.get_stored(those, piece=piece)
+        if cache is None
+        else cache.get_stored(store, those, piece=piece)
+        for piece, those in ids.items()
+    )
+    return [chunk for chunks in found for chunk in chunks]
 
 
 def _first(
-    loaded: Mapping[int, Sequence[Chunk]],
+    loaded: Mapping[int, Mapping[tuple[int, int], StoredChunk]],
     after: Positions,
     wanted: Filter,
     *,
@@ -172,11 +191,16 @@ def _first(
 ) -> list[_Entry]:
     """The streams of all tracks merged by time, up to `need` wanted ones or a time."""
     streams = [
-        _stream(place, chunks, after[place].number if place in after else 0, wanted)
+        _stream(
+            place,
+            [chunk for _, chunk in sorted(chunks.items(), key=itemgetter(0))],
+            after[place].number if place in after else 0,
+            wanted,
+        )
         for place, chunks in loaded.items()
     ]
     entries: list[_Entry] = []
-    for entry in heapq.merge(*streams, key=lambda e: e.key):
+    for entry in heapq.merge(*streams, key=_key):
         if before_ms is not None and entry.at_ms >= before_ms:
             break
         entries.append(entry)
@@ -186,16 +210,18 @@ def _first(
     return entries
 
 
-def _stream(place: int, chunks: Sequence[Chunk], start: int, wanted: Filter) -> Iterator[_Entry]:
-    """One track's segments from number `start` on."""
-    at_ms = 0
-    for chunk in sorted(chunks, key=lambda c: c.seq):
-        first = int(chunk.segments[0].id.rsplit(".", 1)[1])
-        for number, segment in enumerate(
-            chunk.segments[max(0, start - first) :], max(first, start)
-        ):
+def _stream(
+    place: int, chunks: Sequence[StoredChunk], start: int, wanted: Filter
+) -> Iterator[_Entry]:
+    """One track's segments from number `start` on, without the first ones that end too early."""
+    at_ms, begun = 0, False
+    for chunk in chunks:
+        for segment in chunk.since(start, None if begun else wanted.from_ms):
+            begun = True
             at_ms = max(at_ms, segment.start_ms)
-            yield _Entry(at_ms, place, number, chunk.version, segment, wanted.wants(segment))
+            yield _Entry(
+                at_ms, place, segment.number, chunk.version, wanted.wants(segment), segment
+            )
 
 
 def _shown(entry: _Entry, track: Track, words: bool) -> TranscriptSegment:
@@ -205,6 +231,7 @@ def _shown(entry: _Entry, track: Track, words: bool) -> TranscriptSegment:
         track_sid=track.id,
         identity=track.identity,
         name=track.name or track.identity,
+        kind=track.kind,
         version=entry.version,
         start_ms=segment.start_ms,
         end_ms=segment.end_ms,

@@ -28,6 +28,9 @@ _LANGUAGES = {
     "p": "pt-BR",
     "z": "zh-CN",
 }
+_CONVERTERS = {"j": "ja", "z": "zh"}
+"""Languages whose grapheme converters are extras of `misaki`."""
+_SPACY_MODEL = "en_core_web_sm"
 _REPOSITORY = "hexgrad/Kokoro-82M"
 _GENDERS: dict[str, Literal["female", "male"]] = {"f": "female", "m": "male"}
 
@@ -81,6 +84,8 @@ class KokoroTorch:
         ]
         if not self._voices:
             raise EngineMissingError(f"{folder}/voices holds no voice (*.pt) of Kokoro.")
+        if any(voice.language.startswith("en") for voice in self._voices):
+            _expect_english()
 
     def voices(self) -> list[Voice]:
         """Every voice, the default first."""
@@ -102,16 +107,32 @@ class KokoroTorch:
             SpeechError: the model failed on it.
         """
         style = str(self._folder / "voices" / f"{voice.name}.pt")
+        letter = voice.name[0]
         try:
-            letter = voice.name[0]
             if letter not in self._pipelines:
                 self._pipelines[letter] = self._new_pipeline(lang_code=letter)
             results = self._pipelines[letter](sentence, voice=style, speed=speed)
             parts = [result.audio.cpu().numpy() for result in results if result.audio is not None]
+        except ImportError as error:  # of a language's own grapheme converter
+            extra = _CONVERTERS.get(letter, "en")
+            raise EngineMissingError(
+                f"Kokoro's {voice.language} voices need packages: pip install 'misaki[{extra}]'."
+            ) from error
         except Exception as error:  # torch and the grapheme converters raise their own kinds
             raise SpeechError(f"Kokoro failed on a sentence: {type(error).__name__}.") from error
-        return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+        sound = np.concatenate(parts) if parts else np.zeros(0)
+        return sound.clip(-1.0, 1.0).astype(np.float32)
 
     async def aclose(self) -> None:
         """Wait for work under way and free the thread."""
         await asyncio.to_thread(self._pool.shutdown, True, cancel_futures=True)
+
+
+def _expect_english() -> None:
+    """English graphemes are converted with a spaCy model; else kokoro fetches it, or exits."""
+    import spacy.util
+
+    if not spacy.util.is_package(_SPACY_MODEL):
+        raise EngineMissingError(
+            f"Kokoro's English voices need a spaCy model: python -m spacy download {_SPACY_MODEL}."
+        )

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from parley.settings import Settings
+from parley_cli.commands.options import StateDir
 from parley_cli.commands.printing import console
 from parley_cli.commands.stack import print_event
 from parley_cli.connection import running_stack, settings_of
@@ -21,10 +22,6 @@ from parley_cli.demo.stages import StageError, Stages
 from parley_cli.stack.stack import Stack
 
 INTERRUPTED = 130
-
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
-]
 
 
 class Voices(StrEnum):

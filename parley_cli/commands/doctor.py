@@ -4,13 +4,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import httpx
 import typer
 
 from parley.models import DEFAULT_FINAL, DEFAULT_LIVE, DEFAULT_VOICE, locate
 from parley.settings import Settings
+from parley_cli.commands.options import StateDir
 from parley_cli.commands.printing import AsJson, console, new_table, print_json
 from parley_cli.stack import lifecycle
 from parley_cli.stack.lifecycle import StackStatus
@@ -20,10 +21,6 @@ from parley_cli.stack.tools import check_tools
 Verdict = Literal["ok", "missing", "broken", "note"]
 LEAST_FREE_BYTES = 2 * 1024**3
 _STYLES = {"ok": "green", "missing": "red", "broken": "red", "note": "yellow"}
-
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
-]
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.text import Text
 
 from parley.blobs import BlobStore
 from parley.storage import Stores
 from parley_cli.api import Api
+from parley_cli.commands.following import Screen, follow as show, line_of
+from parley_cli.commands.options import RoomName, StateDir
 from parley_cli.commands.printing import (
     AsJson,
     clock_time,
     console,
     new_table,
-    offset_time,
     print_json,
 )
 from parley_cli.connection import connected
@@ -26,11 +26,6 @@ from parley_cli.demo.screen import print_summary
 
 T = TypeVar("T")
 POLL_S = 1.0
-
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
-]
-RoomName = Annotated[str, typer.Argument(metavar="ROOM", help="Sid, or the latest of this name.")]
 
 
 class Which(StrEnum):
@@ -83,6 +78,10 @@ def show_transcript(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the room is completed.")
     ] = False,
+    partials: Annotated[
+        bool,
+        typer.Option(help="With --follow: also the words of utterances that go on; none in JSON."),
+    ] = True,
     version: Annotated[
         Which, typer.Option(help="`best` is the final one where it exists, else the live one.")
     ] = Which.BEST,
@@ -93,6 +92,13 @@ def show_transcript(
 
     async def read(api: Api) -> None:
         record = await api.find_room(room)
+        if follow and not as_json:
+            spoken = partials and version is not Which.FINAL
+            screen = Screen(console(), partials=spoken)
+            await show(
+                api, record["sid"], screen, poll_s=POLL_S, partials=spoken, version=version.value
+            )
+            return
         start_ms: int | None = None
         segments = api.transcript(
             record["sid"], follow_every_s=POLL_S if follow else None, version=version.value
@@ -101,7 +107,7 @@ def show_transcript(
         async for segment in segments:
             start_ms = segment["start_ms"] if start_ms is None else start_ms
             if not as_json:
-                _print_segment(segment, start_ms)
+                console().print(line_of(segment, start_ms), soft_wrap=True)
             elif follow:
                 typer.echo(json.dumps(segment, ensure_ascii=False))
             else:
@@ -150,15 +156,6 @@ async def _summarise_again(state_dir: Path | None, sid: str, engine: Engine | No
         await redo_summary(stores, blobs, settings, sid, engine.value if engine else None)
     finally:
         stores.close()
-
-
-def _print_segment(segment: dict[str, Any], start_ms: int) -> None:
-    line = Text.assemble(
-        (f"{offset_time(segment['start_ms'] - start_ms):>7}  ", "dim"),
-        (f"{segment.get('name') or segment['identity']}  ", "bold"),
-        segment["text"],
-    )
-    console().print(line, soft_wrap=True)
 
 
 def _with_api(state_dir: Path | None, use: Callable[[Api], Awaitable[T]]) -> T:

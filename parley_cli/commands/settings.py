@@ -8,14 +8,11 @@ from pydantic import SecretStr
 
 from parley.auth import Role, mint
 from parley.settings import Settings
+from parley_cli.commands.options import StateDir
 from parley_cli.commands.printing import AsJson, console, new_table, print_json
 from parley_cli.connection import connected, running_stack, settings_of
 
 MASK = "********"
-
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
-]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,6 +1,5 @@
 """`parley up` and `parley down`: the local stack, in the foreground or left running."""
 
-from pathlib import Path
 from typing import Annotated
 
 import psutil
@@ -8,14 +7,12 @@ import typer
 
 from parley.settings import Settings
 from parley_cli.commands.doctor import doctor
+from parley_cli.commands.options import StateDir
 from parley_cli.commands.printing import AsJson, console, new_table, print_json
 from parley_cli.stack import lifecycle
 from parley_cli.stack.lifecycle import StackStatus
 from parley_cli.stack.stack import StackEvent
 
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="State folder of the stack (PARLEY_STATE_DIR).")
-]
 _STYLES = {"died": "yellow", "failed": "red", "ready": "green"}
 
 

@@ -47,6 +47,11 @@ class StackPlan:
         return f"ws://{LOOPBACK}:{self.ports['livekit']}"
 
     @property
+    def webhook_url(self) -> str:
+        """Where LiveKit sends its webhooks."""
+        return f"{self.http('api')}/webhooks/livekit"
+
+    @property
     def mongo_uri(self) -> str:
         """The database's connection string."""
         return f"mongodb://{LOOPBACK}:{self.ports['mongo']}"

@@ -23,7 +23,7 @@ from parley_cli.stack.plan import ALL_PARTS, PART_PORTS, StackPlan
 from parley_cli.stack.ports import choose_ports
 from parley_cli.stack.process import PartDiedError, PartProcess, kill_left_over
 from parley_cli.stack.servers import Server, server
-from parley_cli.stack.state import PartState, Phase, StackState, StateFolder
+from parley_cli.stack.state import PartState, Phase, StackSecrets, StackState, StateFolder
 
 RESTARTS = 5
 _STEADY_S = 60.0
@@ -61,6 +61,7 @@ class Stack:
         parts: Sequence[str] = ALL_PARTS,
         ports: Mapping[str, int] | None = None,
         restarts: int = RESTARTS,
+        plan: Callable[[Path, dict[str, int], StackSecrets], StackPlan] = StackPlan,
         on_event: Callable[[StackEvent], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
@@ -72,6 +73,8 @@ class Stack:
             parts: which of `plan.ALL_PARTS` to run.
             ports: ports that must be these, by the names in `plan.PART_PORTS`.
             restarts: how often a part that keeps dying is started again.
+            plan: makes the plan of a folder, ports and keys; another one may send the parts'
+                traffic through something that disturbs it.
             on_event: told what happens.
             clock: seconds since the epoch.
             rng: where free ports come from.
@@ -83,6 +86,7 @@ class Stack:
         self._names = [name for name in ALL_PARTS if name in parts]
         self._wanted_ports = dict(ports or {})
         self._restarts = restarts
+        self._make_plan = plan
         self._tell = on_event
         self._clock = clock
         self._rng = rng or random.Random()
@@ -169,7 +173,7 @@ class Stack:
             preferred=previous.ports,
             rng=self._rng,
         )
-        self.plan = StackPlan(self._folder.path, ports, previous.secrets)
+        self.plan = self._make_plan(self._folder.path, ports, previous.secrets)
         self._parts = {name: await self._make(name) for name in self._names}
         self._state = StackState(
             phase="starting",

@@ -5,23 +5,31 @@ import json
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from infra.local import deploy
 from infra.local.aws import LocalAws
 from infra.local.environments import unsupported
+from parley.audio.ogg import encode_opus
+from parley.audio.resample import resample
 from parley.auth import mint
 from parley.domain.track import Recording
 from parley.settings import Settings
+from parley.voice import SAMPLE_RATE, open_engine
 from tests.integration.webhook.signed import Signed, audio, event, sign, speaker
 
 T = TypeVar("T")
 _START_S = 300
+RATE = 48_000
+SPOKEN = "Good morning. I will send the report to the customer on Friday."
 
 
 class Loop:
@@ -96,7 +104,9 @@ class Cloud:
         answer = self.call("POST", f"/rooms/{room}/finalize")
         assert answer.status_code == 200, answer.text
 
-    def put_manifest(self, room: str, track: str, samples: int, size: int) -> None:
+    def put_manifest(
+        self, room: str, track: str, samples: int, size: int, bucket: str | None = None
+    ) -> None:
         now_ms = time.time_ns() // 1_000_000
         recording = Recording(
             method="agent",
@@ -106,10 +116,11 @@ class Cloud:
             bytes=size,
             samples=samples,
         )
-        self.put(f"recordings/{room}/{track}.json", recording.model_dump_json().encode())
+        body = recording.model_dump_json().encode()
+        self.put(f"recordings/{room}/{track}.json", body, bucket)
 
-    def put(self, key: str, body: bytes) -> None:
-        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+    def put(self, key: str, body: bytes, bucket: str | None = None) -> None:
+        self.client("s3").put_object(Bucket=bucket or self.bucket, Key=key, Body=body)
 
     def read(self, key: str) -> Any:
         return json.loads(self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
@@ -137,15 +148,40 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         pytest.skip(reason)
     folder: Path = tmp_path_factory.mktemp("aws")
     deploy.ensure_tools()
-    deploy.build_images(folder)
     loop = Loop()
     try:
-        aws = loop.run(LocalAws(folder).__aenter__())
+        # The images are needed when the template is deployed, not before.
+        with ThreadPoolExecutor() as building:
+            images = building.submit(deploy.build_images, folder)
+            built = building.submit(deploy.build)
+            aws = loop.run(LocalAws(folder).__aenter__())
         try:
-            deployed = aws.deploy()
+            images.result()
+            built.result()
+            deployed = aws.deploy(build=False)
             found = {k.removeprefix("PARLEY_").lower(): v for k, v in aws.stack.environment.items()}
             yield Cloud(aws, deployed, Settings.model_validate(found))
         finally:
             loop.run(aws.__aexit__(None, None, None))
     finally:
         loop.close()
+
+
+@pytest.fixture(scope="session")
+def spoken() -> NDArray[np.float32]:
+    """A spoken sentence at 48 kHz."""
+
+    async def speak() -> NDArray[np.float32]:
+        engine = open_engine("espeak")
+        try:
+            return np.concatenate([part async for part in engine.stream(SPOKEN, "en-us", 0.9)])
+        finally:
+            await engine.aclose()
+
+    return resample(asyncio.run(speak()), SAMPLE_RATE, RATE)
+
+
+@pytest.fixture(scope="session")
+def ogg(spoken: NDArray[np.float32]) -> tuple[bytes, int]:
+    """The same as Ogg Opus, and its number of samples."""
+    return encode_opus(spoken, RATE), len(spoken)

@@ -1,15 +1,25 @@
 """A whole meeting, as a person holds it: from `parley up` to a summary that cites the words."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from parley.auth import mint
+from parley.blobs import BlobStore, timeline_key
+from parley.domain.timeline import Timeline
+from parley_cli.api import Api
+from parley_cli.connection import connected
 from parley_cli.demo.script import MEETING
 from tests.e2e.parley_command import alive, ask, family_of, listening, run, supervisor_pid
+from tests.integration.fleet.conftest import eventually
+from tests.integration.fleet.ear import Ear
+from tests.integration.fleet.speech import Person, say, silence
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -57,6 +67,23 @@ def test_the_room_is_completed_with_all_its_tracks(meeting: tuple[Path, str]) ->
     assert len(room["tracks"]) == STAYS
     assert room["pending_tracks"] == []
     assert room["summary"]["status"] == "done"
+
+
+def test_the_audit_finds_every_track_complete(meeting: tuple[Path, str]) -> None:
+    state, _ = meeting
+    audit = ask(state, "audit", "weekly")
+    verdicts = {track["verdict"] for track in audit["tracks"]}
+    assert audit["complete"], verdicts
+    assert len(audit["tracks"]) == STAYS
+    assert {track["recorded_by"] for track in audit["tracks"]} == {"agent"}
+    printed = run(state, "audit", "weekly")
+    assert f"the record is complete: {STAYS} of {STAYS} tracks" in printed
+
+
+def test_reconciling_finds_nothing_to_repair(meeting: tuple[Path, str]) -> None:
+    state, _ = meeting
+    report = ask(state, "reconcile")
+    assert (report["repairs"], report["failed"]) == ({}, 0)
 
 
 def test_what_was_said_is_in_both_transcripts(report: dict[str, Any]) -> None:
@@ -140,3 +167,104 @@ def test_the_report_has_the_figures_that_it_promises(report: dict[str, Any]) -> 
     assert report["captions"].keys() == figures
     happened = {"meeting", "recordings", "transcripts", "completion", "summary"}
     assert report["stages_s"].keys() >= happened
+
+
+async def test_the_assistant_is_in_the_record_as_itself(meeting: tuple[Path, str]) -> None:
+    state, _ = meeting
+    settings = connected(state)
+    promise = "I will book the meeting room tomorrow."
+    async with Api(settings) as api:
+        sid = await api.create_room("announced")
+        ear = Ear(settings.livekit_url, await api.join_token(sid, "ear", "Ear"))
+        await ear.join()
+        alice = Person(settings.livekit_url, await api.join_token(sid, "alice", "Alice"))
+        await alice.join()
+        await alice.publish()
+        await alice.speak(silence(1))
+        await alice.speak(say("i will send the report on friday"))
+        request = await asyncio.to_thread(ask, state, "say", "announced", promise)
+        await asyncio.gather(alice.speak(silence(1)), ear.told(request["id"], "done", 60.0))
+        agent = ear.agent
+        await api.finalize(sid)
+        await alice.leave()
+        await ear.leave()
+
+        async def summarised() -> bool:
+            return bool((await api.room(sid))["summary"]["status"] == "done")
+
+        await eventually(summarised, 120.0, "the room's summary")
+        said = [s async for s in api.transcript(sid, version="final") if s["kind"] == "assistant"]
+        tracks = [t for t in await api.tracks(sid) if t["kind"] == "assistant"]
+        content = (await api.summary(sid)).content
+    assert [(s["identity"], s["name"], s["text"]) for s in said] == [(agent, "Parley", promise)]
+    assert [(t["status"], t["attempts"]) for t in tracks] == [("transcribed", 1)]
+    timeline = Timeline.model_validate_json(
+        await BlobStore.from_settings(settings).get(timeline_key(sid))
+    )
+    assert {p.identity: p.kind for p in timeline.participants} == {
+        agent: "assistant",
+        "alice": "person",
+    }
+    assert promise in [s.text for s in timeline.segments if s.identity == agent]
+    assert timeline.missing == ()
+    assert {items.participant_identity for items in content.action_items} <= {"alice"}
+
+
+def phrases(texts: list[str], length: int = 4) -> set[str]:
+    """All runs of so many words, in lower case; long enough that no log line has one by chance."""
+    words = [re.findall(r"[\w']+", text.lower()) for text in texts]
+    return {" ".join(line[n : n + length]) for line in words for n in range(len(line) - length + 1)}
+
+
+async def test_what_was_said_is_in_no_log_metric_key_or_error_and_is_gone_once_erased(
+    meeting: tuple[Path, str], transcripts: dict[str, list[dict[str, Any]]]
+) -> None:
+    """The last test of this stack: it erases the meeting."""
+    state, _ = meeting
+    settings = connected(state)
+    token = mint(settings, sub="canary", role="admin")
+    blobs = BlobStore.from_settings(settings)
+    content = json.dumps(ask(state, "summary", "weekly")["content"])
+    said = [s["text"] for segments in transcripts.values() for s in segments]
+    secret = phrases([*said, *re.findall(r'"text": "([^"]*)"', content)])
+    assert len(secret) > 60
+    line = max((s["text"] for s in transcripts["final"]), key=len)
+    told: dict[str, str] = {}
+    async with httpx.AsyncClient(
+        base_url=settings.api_url, headers={"Authorization": f"Bearer {token}"}, timeout=30
+    ) as api:
+        [room] = (await api.get("/rooms", params={"name": "weekly"})).json()["rooms"]
+        sid = room["sid"]
+        found = await api.get(f"/rooms/{sid}/transcript", params={"text": line})
+        assert line in [s["text"] for s in found.json()["segments"]]
+        told["keys"] = " ".join(await blobs.list_keys(""))
+        for number, (method, path, query, body) in enumerate(
+            (
+                ("GET", f"/rooms/{sid}/transcript", {"from": line[:20]}, None),
+                ("GET", f"/rooms/{sid}/transcript", {"min_confidence": line}, None),
+                ("GET", f"/rooms/{sid}/transcript", {"cursor": line}, None),
+                ("GET", f"/rooms/{line}/transcript", {}, None),
+                ("POST", f"/rooms/{sid}/say", {}, {"text": line}),
+                ("POST", f"/rooms/{sid}/say", {}, {"text": line, "speed": line}),
+                ("POST", "/rooms", {}, {"name": line * 9}),
+                ("POST", "/webhooks/livekit", {}, {"text": line}),
+            )
+        ):
+            answer = await api.request(method, path, params=query, json=body)
+            assert answer.is_client_error, (method, path)
+            told[f"error {number}"] = answer.text
+        assert (await api.delete(f"/rooms/{sid}")).status_code == 204
+        assert (await api.get(f"/rooms/{sid}/transcript")).status_code == 404
+        assert not [key for key in await blobs.list_keys("") if sid in key]
+        told["the API's metrics"] = (await api.get("/metrics")).text
+        told["the fleet's metrics"] = (await api.get(f"{settings.fleet_url}/metrics")).text
+    told |= {log.name: log.read_text() for log in (state / "logs").glob("*.log")}
+    assert {"api.log", "fleet.log", "runner.log"} <= told.keys()
+    assert sid in told["fleet.log"], "the logs do tell of the room"
+    leaks = {
+        (where, phrase)
+        for where, text in told.items()
+        for phrase in secret
+        if phrase in text.lower()
+    }
+    assert leaks == set()

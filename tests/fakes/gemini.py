@@ -85,6 +85,7 @@ class Reply:
         retry_delay: seconds in a `RetryInfo` detail of an error.
         delay_s: wait before the answer.
         drop_after: close the connection after so many streamed pieces.
+        piece_s: wait before each streamed piece after the first.
     """
 
     text: str | Callable[[Asked], str] = "{}"
@@ -95,6 +96,7 @@ class Reply:
     retry_delay: float | None = None
     delay_s: float = 0.0
     drop_after: int | None = None
+    piece_s: float = 0.0
 
 
 class FakeGemini:
@@ -103,6 +105,10 @@ class FakeGemini:
     def __init__(self) -> None:
         self.replies: dict[str, list[Reply]] = defaultdict(list)
         self.asked: list[Asked] = []
+        self.streamed = 0
+        """Streams that were sent to their end."""
+        self.left = 0
+        """Streams whose reader went before their end."""
         self.url = ""
 
     def reply(self, model: str, *replies: Reply) -> None:
@@ -148,25 +154,34 @@ class FakeGemini:
             return _error(reply.status, "UNAVAILABLE", "try later", reply)
         if asked.method == "generateContent":
             return web.json_response(_response(asked, reply, _made(asked, reply), reply.finish))
-        return await _stream(request, asked, reply)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        try:
+            await _stream(request, response, asked, reply)
+        except ConnectionResetError:
+            self.left += 1
+        else:
+            self.streamed += 1
+        return response
 
 
-async def _stream(request: web.Request, asked: Asked, reply: Reply) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, response: web.StreamResponse, asked: Asked, reply: Reply
+) -> None:
     assert asked.method == "streamGenerateContent"
     assert request.query.get("alt") == "sse"
-    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     pieces = re.findall(r"\S+\s*", _made(asked, reply)) or [""]
     for n, piece in enumerate(pieces):
         if reply.drop_after == n:
             assert request.transport is not None
             request.transport.abort()
-            return response
+            return
+        if n:
+            await asyncio.sleep(reply.piece_s)
         finish = reply.finish if n == len(pieces) - 1 else None
         data = json.dumps(_response(asked, reply, piece, finish))
         await response.write(f"data: {data}\r\n\r\n".encode())
     await response.write_eof()
-    return response
 
 
 def _is_schema(schema: dict[str, Any]) -> bool:

@@ -1,9 +1,9 @@
 """`GET /rooms/{sid}/live`: the live transcript as server-sent events."""
 
-import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -14,6 +14,7 @@ from functions.webhook.services import Services, Using
 from parley.domain.room import RoomStatus
 from parley.transcripts.cursor import Positions, decode, encode, fingerprint
 from parley.transcripts.filters import Choice, Filter
+from parley.transcripts.partials import Newest, Partial
 from parley.transcripts.reader import read_page, tracks_of
 
 router = APIRouter(tags=["transcript"])
@@ -25,7 +26,7 @@ _EVENT = {
     "type": "object",
     "description": "One server-sent event; `data` is JSON.",
     "properties": {
-        "event": {"enum": ["segment", "room"]},
+        "event": {"enum": ["segment", "partial", "room"]},
         "data": {"type": "string"},
         "id": {"type": "string", "description": "A cursor for `Last-Event-ID`."},
     },
@@ -45,10 +46,13 @@ async def follow(
     last_event_id: Annotated[str | None, Header(max_length=16_384)] = None,
     for_s: Annotated[float, Query(gt=0, le=3600, description="End after so long.")] = 3600.0,
 ) -> EventSourceResponse:
-    """Utterances as they are stored: `segment` events, and `room` when the room's status changes.
+    """Utterances as they are stored (`segment`), and `room` when the room's status changes.
 
-    Each event's id is a cursor: a client that comes back with `Last-Event-ID` goes on where it was.
-    The stream ends with the room. Partial results are the room's own captions (`lk.transcription`).
+    `partial` is what is recognised so far of an utterance that goes on: the segment with its `id`
+    takes its place, and so does the next partial of its track; one without text takes it back. A
+    reader who is slow gets the newest ones only, and without a fleet in reach there are none.
+    Other events' ids are cursors: a client that comes back with `Last-Event-ID` goes on where it
+    was. The stream ends with the room.
     """
     query = fingerprint(sid, "live")
     start = last_event_id or cursor
@@ -61,9 +65,19 @@ async def follow(
 async def _events(
     services: Services, sid: str, after: Positions, query: str, for_s: float
 ) -> AsyncIterator[ServerSentEvent]:
+    partials = services.partials.of(sid) if services.partials else nullcontext(Newest())
+    async with partials as newest:
+        async for event in _merged(services, sid, after, query, for_s, newest):
+            yield event
+
+
+async def _merged(
+    services: Services, sid: str, after: Positions, query: str, for_s: float, newest: Newest
+) -> AsyncIterator[ServerSentEvent]:
     stores, until = services.stores, time.monotonic() + for_s
     told: RoomStatus | None = None
     while True:
+        look_again = time.monotonic() + _POLL_S
         room = await stores.rooms.find(sid)
         if room is None:
             return  # it was erased
@@ -88,4 +102,19 @@ async def _events(
             yield ServerSentEvent(f'{{"status":"{room.status}"}}', event="room")
         if room.status is RoomStatus.COMPLETED or time.monotonic() > until:
             return
-        await asyncio.sleep(_POLL_S)
+        told_of = {
+            track.id: after[place].number for place, track in tracks.items() if place in after
+        }
+        while (wait_s := look_again - time.monotonic()) > 0:
+            await newest.wait(wait_s)
+            for partial in newest.take():
+                if _is_news(partial, told_of):
+                    yield ServerSentEvent(
+                        partial.model_dump_json(exclude={"final"}), event="partial"
+                    )
+
+
+def _is_news(partial: Partial, told_of: Mapping[str, int]) -> bool:
+    """Whether a partial tells what no segment does; one that became a segment comes as that."""
+    number = int(partial.id.rsplit(".", 1)[1])
+    return not (partial.final and partial.text) and number >= told_of.get(partial.track_sid, 0)

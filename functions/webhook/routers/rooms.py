@@ -1,5 +1,6 @@
 """Rooms: open, register, list, look at, finalise."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, status
@@ -8,11 +9,12 @@ from pydantic import BaseModel, Field
 from functions.webhook.guard import Caller
 from functions.webhook.limits import SEARCH
 from functions.webhook.parameters import RoomSid
-from functions.webhook.services import Using
+from functions.webhook.services import Services, Using
 from parley.domain.room import Room, RoomOptions, RoomStatus, SummaryState
 from parley.errors import BadInputError
 from parley.rooms.closing import close_room
 from parley.rooms.erase import erase_room
+from parley.rooms.recording import recording_method
 from parley.rooms.registry import Registration, open_room, register_room
 from parley.storage.rooms import RoomSearch
 
@@ -70,7 +72,12 @@ def view(room: Room) -> RoomView:
     return RoomView(sid=room.id, **room.model_dump(exclude={"id"}))
 
 
-def _registration(found: Registration) -> RegistrationView:
+async def _registration(services: Services, found: Registration) -> RegistrationView:
+    room = found.room
+    if room.status is RoomStatus.ACTIVE and room.pending_tracks:
+        method = recording_method(room, services.stores, services.livekit, services.clock)
+        begin = partial(method.begin, room)
+        await services.grace.after(0, f"recording-{room.id}", begin)
     return RegistrationView(room=view(found.room), new=found.new, swept=found.swept)
 
 
@@ -85,7 +92,7 @@ async def create_room(body: OpenRoom, services: Using) -> RegistrationView:
         agent_name=services.settings.agent_name,
         clock=services.clock,
     )
-    return _registration(found)
+    return await _registration(services, found)
 
 
 @router.get("/rooms", response_model=RoomList)
@@ -141,6 +148,7 @@ async def get_room(sid: RoomSid, services: Using) -> RoomView:
 async def delete_room(sid: RoomSid, caller: Caller, services: Using) -> None:
     """Erase a room that is over: recordings, words and summary. A tombstone stays."""
     await erase_room(services.stores, services.blobs, sid, by=caller.sub, clock=services.clock)
+    services.known_rooms.forget(sid)
 
 
 @router.post("/rooms/{sid}/register", response_model=RegistrationView)
@@ -154,11 +162,14 @@ async def register(sid: RoomSid, body: RegisterRoom, services: Using) -> Registr
         options=body.options,
         clock=services.clock,
     )
-    return _registration(found)
+    return await _registration(services, found)
 
 
 @router.post("/rooms/{sid}/finalize", response_model=RoomView)
 async def finalize(sid: RoomSid, services: Using) -> RoomView:
     """Accept no more tracks; the room completes once all it has are transcribed."""
     room = await close_room(services.stores, services.blobs, services.livekit, sid, services.clock)
+    if room.status is RoomStatus.COMPLETED:
+        tell = partial(services.announcer.announce, sid)
+        await services.grace.after(0, f"announce-{sid}", tell)
     return view(room)

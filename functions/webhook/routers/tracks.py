@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from functions.webhook.parameters import RoomSid, TrackSid
 from functions.webhook.services import Using
 from parley.domain.segment import Version
-from parley.domain.track import Recording, Track, TrackStatus
+from parley.domain.track import Recording, Track, TrackEgress, TrackKind, TrackStatus
 from parley.errors import NotFoundError
 
 router = APIRouter(tags=["tracks"])
@@ -18,11 +18,15 @@ class TrackView(BaseModel):
     sid: str
     identity: str
     name: str
+    kind: TrackKind
     language: str | None
     status: TrackStatus
     published_ms: int
     unpublished_ms: int | None
     recording: Recording | None
+    egress: TrackEgress | None = Field(
+        description="LiveKit's egress of it; `failed` means that the agent stands in."
+    )
     attempts: int = Field(description="How often its transcription was begun.")
     error: str | None
     live_segments: int
@@ -53,11 +57,13 @@ def view(track: Track) -> TrackView:
             include={
                 "identity",
                 "name",
+                "kind",
                 "language",
                 "status",
                 "published_ms",
                 "unpublished_ms",
                 "recording",
+                "egress",
                 "attempts",
                 "error",
             }

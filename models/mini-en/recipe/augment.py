@@ -23,6 +23,10 @@ class Chances:
     opus: float = 0.25
 
 
+LIGHT = Chances(resample=0.3, room=0.15, second_speaker=0.03, noise=0.25, narrow_band=0.0, opus=0.25)
+"""For copies closer to what a good microphone picks up."""
+
+
 def disturb(rng: np.random.Generator, speech: Samples, others: list[Samples], chances: Chances) -> Samples:
     """One disturbed copy of `speech`.
 

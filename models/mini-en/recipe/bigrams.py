@@ -26,9 +26,13 @@ CONTRACTIONS = {
 
 
 @cache
-def followers() -> dict[str, dict[str, float]]:
-    """For each word, the words seen after it with their counts (a contraction counts half its pair)."""
-    known = set(base_words())
+def followers(words: frozenset[str] | None = None) -> dict[str, dict[str, float]]:
+    """For each word, the words seen after it with their counts (a contraction counts half its pair).
+
+    Args:
+        words: The only ones looked at; without them those of the training prompts.
+    """
+    known = words or frozenset(base_words())
     pairs: dict[str, dict[str, float]] = defaultdict(dict)
     source = files("symspellpy") / "frequency_bigramdictionary_en_243_342.txt"
     for line in source.read_text("utf-8-sig").splitlines():

@@ -13,6 +13,12 @@ from recipe.vocabulary import base_words, rare_words
 SHARD = 40
 """Utterances a shard: about three minutes of speech."""
 
+FIRST_MIXED = 120
+"""Kokoro shards from this one on speak written talk, in voices mixed more boldly."""
+
+SPOKEN_TALK = ("design", "people", "sales", "software", "talk", "teaching")
+"""The files of `text/talk` that they take it from."""
+
 KOKORO_VOICES = tuple(
     f"{accent}_{name}"
     for accent, names in {
@@ -38,7 +44,8 @@ class Prompt:
 
     Attributes:
         text: Words with punctuation, lower case.
-        voice: Voice name; for Kokoro `one` or `one+0.3*other`, the styles' weighted sum.
+        voice: Voice name; for Kokoro `one`, or `one+0.3*other`, the styles' weighted sum (a share below 0 or above 1
+            goes beyond one of them), or `one+0.3*other/third`, which has the third's manner of speaking.
         speed: Factor of the voice's own pace.
         pitch: 0 to 99, of espeak-ng alone.
     """
@@ -52,10 +59,12 @@ class Prompt:
 def shard(engine: str, number: int) -> list[Prompt]:
     """The prompts of one shard of `kokoro`, `espeak` or `flite`: always the same ones."""
     rng = random.Random(f"{SEED}/{engine}/{number}")
-    voice = {"kokoro": _kokoro_voice, "espeak": _espeak_voice, "flite": _flite_voice}[engine]
+    mixed = engine == "kokoro" and number >= FIRST_MIXED
+    voices = {"kokoro": _kokoro_voice, "espeak": _espeak_voice, "flite": _flite_voice}
+    voice = _mixed_voice if mixed else voices[engine]
     prompts = []
     for i in range(SHARD):
-        text = _text(rng, engine, number * SHARD + i)
+        text = rng.choice(grammar.talk(SPOKEN_TALK)) if mixed and i % 4 else _text(rng, engine, number * SHARD + i)
         prompts.append(Prompt(text, voice(rng), round(rng.uniform(0.8, 1.35), 2), rng.randint(20, 80)))
     return prompts
 
@@ -115,6 +124,11 @@ def _kokoro_voice(rng: random.Random) -> str:
     one, other = rng.sample(voices, 2)
     share = rng.choice((0, 0, 0.3, 0.5))
     return f"{one}+{share}*{other}" if share else one
+
+
+def _mixed_voice(rng: random.Random) -> str:
+    one, other, third = rng.sample([v for v in KOKORO_VOICES if v not in HELD_OUT_KOKORO], 3)
+    return f"{one}+{round(rng.uniform(-0.4, 0.5), 2)}*{other}/{third}"
 
 
 def _espeak_voice(rng: random.Random) -> str:

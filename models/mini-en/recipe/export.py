@@ -18,21 +18,21 @@ from recipe.places import MODEL
 from recipe.topology import kaldi_phones
 
 MODEL_CONF = """\
---min-active=200
+--min-active=20
 --max-active={max_active}
 --beam={beam}
 --lattice-beam={lattice_beam}
 --acoustic-scale={acoustic_scale}
 --frame-subsampling-factor=3
---frames-per-chunk=12
+--frames-per-chunk=3
 --endpoint.silence-phones=1
---endpoint.rule2.min-trailing-silence=0.5
+--endpoint.rule2.min-trailing-silence=0.4
 --endpoint.rule3.min-trailing-silence=0.75
 --endpoint.rule4.min-trailing-silence=1.0
 """
 
 
-BLANK_PENALTY = 2.5
+BLANK_PENALTY = 1.0
 """Natural log taken off the blank's likelihood; chosen on `text/development.txt`."""
 
 
@@ -207,7 +207,7 @@ def _activation(out: KaldiWriter, name: str, width: int, last: bool) -> None:
 
 
 def write(
-    target: Path, params: dict, stats: dict, acoustic_scale: float = 1.0, beam: float = 12.0,
+    target: Path, params: dict, stats: dict, acoustic_scale: float = 1.0, beam: float = 11.0,
     lattice_beam: float = 4.0, max_active: int = 2500,
 ) -> None:  # fmt: skip
     """Write `am` and `conf` of a model folder."""
@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, nargs="?", default=MODEL)
     args = parser.parse_args()
     state = restore(args.run)
-    write(args.model, state["average"], state["stats"])
+    write(args.model, state["average"], state["settled"])
 
 
 if __name__ == "__main__":

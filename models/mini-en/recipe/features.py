@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipe import shards
-from recipe.augment import RATE, Chances, Samples, disturb, without_speech
+from recipe.augment import LIGHT, RATE, Chances, Samples, disturb, without_speech
 from recipe.layers import DIMENSION
 from recipe.phones import NUMBER, from_engine
-from recipe.places import CACHE, SEED
+from recipe.places import CACHE, FIRST_LIGHT, SEED
 
 ENGINES = ("kokoro", "espeak", "flite")
 
@@ -38,9 +38,10 @@ def main() -> None:
     """Make what is missing, whatever shards there are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("copies", type=int, help="augmented copies of each shard")
+    parser.add_argument("--first", type=int, default=0, help="copies before this one are left out")
     parser.add_argument("--engine", choices=ENGINES)
     args = parser.parse_args()
-    for copy in range(args.copies):
+    for copy in range(args.first, args.copies):
         for engine in [args.engine] if args.engine else ENGINES:
             for shard in shards.saved(engine):
                 if not path(engine, shard, copy).exists():
@@ -50,7 +51,8 @@ def main() -> None:
 
 def _write(engine: str, shard: int, copy: int) -> None:
     seed = zlib.crc32(f"{SEED}/features/{engine}/{shard}/{copy}".encode())
-    examples = list(_examples(np.random.default_rng(seed), engine, shard))
+    chances = LIGHT if copy >= FIRST_LIGHT else Chances()
+    examples = list(_examples(np.random.default_rng(seed), engine, shard, chances))
     target = path(engine, shard, copy)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}")
@@ -65,7 +67,7 @@ def _write(engine: str, shard: int, copy: int) -> None:
     partial.replace(target)
 
 
-def _examples(rng: np.random.Generator, engine: str, shard: int):
+def _examples(rng: np.random.Generator, engine: str, shard: int, chances: Chances):
     """Features and labels of one copy: one to three utterances at a time, and some without speech."""
     spoken = []
     for utterance in shards.load(engine, shard):
@@ -82,7 +84,7 @@ def _examples(rng: np.random.Generator, engine: str, shard: int):
         for speech, _ in picked:
             level = 10 ** (rng.uniform(-3, 3) / 20)
             pieces += [speech * np.float32(level), _pause(rng, 0.1, 0.8)]
-        x = disturb(rng, np.concatenate(pieces), voices, Chances())
+        x = disturb(rng, np.concatenate(pieces), voices, chances)
         yield mfcc(x), np.concatenate([labels for _, labels in picked])
     for _ in range(2):
         yield mfcc(without_speech(rng, rng.uniform(0.5, 4))), np.zeros(0, np.int8)

@@ -28,9 +28,22 @@ def templates() -> tuple[str, ...]:
 
 
 @cache
+def demo() -> tuple[str, ...]:
+    """The patterns of the demo meeting, for the language model alone."""
+    return tuple(_lines("demo.txt"))
+
+
+@cache
 def scripts() -> tuple[str, ...]:
     """Whole written sentences, one a line of `text/scripts.txt`."""
     return tuple(_lines("scripts.txt"))
+
+
+@cache
+def talk(files: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """What people say in meetings of all kinds, one utterance a line of the files of `text/talk`, or of some."""
+    names = files or sorted(file.stem for file in (TEXT / "talk").glob("*.txt"))
+    return tuple(line for name in names for line in _lines(f"talk/{name}.txt"))
 
 
 def sentence(rng: random.Random, template: str | None = None) -> str:

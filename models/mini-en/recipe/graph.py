@@ -33,13 +33,13 @@ class Scales:
         overall: Factor of all of them; goes with the acoustic scale of `model.conf`.
     """
 
-    language: float = 0.8
+    language: float = 0.9
     pronunciation: float = 0.4
     word: float = 0.0
     silence: float = 0.4
     linger: float = 0.15
-    unknown: float = 6.0
-    unknown_phone: float = 0.3
+    unknown: float = 5.0
+    unknown_phone: float = 0.4
     phone_pairs: float = 0.6
     overall: float = 1.0
 

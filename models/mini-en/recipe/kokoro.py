@@ -30,16 +30,27 @@ def load_engine() -> Kokoro:
 
 def speak(engine: Kokoro, prompt: Prompt) -> shards.Utterance:
     """Synthesise one prompt, at 16 kHz."""
-    first, _, blend = prompt.voice.partition("+")
-    style = engine.get_voice_style(first)
-    if blend:
-        share, other = blend.split("*")
-        style = style * (1 - float(share)) + engine.get_voice_style(other) * float(share)
-    language = "en-gb" if first.startswith("b") else "en-us"
+    language = "en-gb" if prompt.voice.startswith("b") else "en-us"
     text = prompt.text if prompt.text.endswith("?") else prompt.text + "."
     phones = engine.tokenizer.phonemize(text, language)
-    audio, _ = engine.create(phones, voice=style, speed=prompt.speed, lang=language, is_phonemes=True)
+    audio, _ = engine.create(
+        phones, voice=style_of(engine, prompt.voice), speed=prompt.speed, lang=language, is_phonemes=True
+    )
     return shards.Utterance(prompt, phones, to_int16(resample_poly(audio, 2, 3) * 0.7))
+
+
+def style_of(engine: Kokoro, voice: str) -> NDArray[np.float32]:
+    """The style vectors that `Prompt.voice` names: their first half is the sound, the second the manner of speaking."""
+    first, _, blend = voice.partition("+")
+    style = engine.get_voice_style(first)
+    if blend:
+        share, _, others = blend.partition("*")
+        other, _, manner = others.partition("/")
+        style = style * (1 - float(share)) + engine.get_voice_style(other) * float(share)
+        if manner:
+            half = style.shape[-1] // 2
+            style = np.concatenate([style[..., :half], engine.get_voice_style(manner)[..., half:]], -1)
+    return style
 
 
 def to_int16(audio: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -107,7 +107,7 @@ def _dictionary() -> dict[str, list[list[str]]]:
 def _in_sentences() -> dict[str, Counter]:
     rng = random.Random(f"{SEED}/lexicon")
     texts = [" ".join(grammar.words(grammar.sentence(rng))) for _ in range(6000)]
-    texts += [" ".join(grammar.words(text)) for text in grammar.scripts()]
+    texts += [" ".join(grammar.words(text)) for text in (*grammar.scripts(), *grammar.talk())]
     texts += [bigrams.walk(rng, rng.choice(vocabulary()), 4, 4) for _ in range(8000)]
     seen: dict[str, Counter] = defaultdict(Counter)
     for voice in VOICES:

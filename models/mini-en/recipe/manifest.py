@@ -23,11 +23,16 @@ def write() -> None:
     content = {
         "seed": SEED,
         "held_out_voices": [*HELD_OUT_KOKORO, *HELD_OUT_ESPEAK],
-        "text": {path.name: sha256(path) for path in sorted(TEXT.glob("*.txt"))},
+        "text": text_files(),
         "speech": speech,
         "model": model_files(),
     }
     MANIFEST.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def text_files() -> dict[str, str]:
+    """Hash of each source text, by its path."""
+    return {path.relative_to(TEXT).as_posix(): sha256(path) for path in sorted(TEXT.rglob("*.txt"))}
 
 
 def model_files() -> dict[str, str]:

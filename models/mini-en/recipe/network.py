@@ -31,7 +31,36 @@ def initial(key: Array, width: int) -> tuple[Tree, Tree]:
     return params, stats
 
 
-def forward(params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
+DROPPED = 0.1
+"""Share of a layer's outputs that an example goes without while training."""
+
+
+def widened(params: Tree, stats: Tree, key: Array, width: int) -> tuple[Tree, Tree]:
+    """A wider network that computes the same: its new units are random, and nothing listens to them yet.
+
+    Args:
+        params: Weights of the narrower network.
+        stats: Its running statistics.
+        key: Source of the new units.
+        width: Outputs of each layer.
+    """
+    wide, wide_stats = initial(key, width)
+    for name, random in wide.items():
+        old = params[name]
+        if name.endswith("weight") and name != "0.weight":
+            taps = 1 if name.startswith("out") else 3
+            narrow = old.shape[0] // taps
+            blocks = random.reshape(taps, width, -1).at[:, :, : old.shape[1]].set(0.0)
+            blocks = blocks.at[:, :narrow, : old.shape[1]].set(old.reshape(taps, narrow, -1))
+            wide[name] = blocks.reshape(random.shape)
+        else:
+            wide[name] = random.at[..., : old.shape[-1]].set(old)
+    for name, one in wide_stats.items():
+        wide_stats[name] = one.at[: stats[name].shape[0]].set(stats[name])
+    return wide, wide_stats
+
+
+def forward(params: Tree, stats: Tree, x: Array, train: bool, key: Array | None = None) -> tuple[Array, Tree]:
     """Log-probabilities of the outputs.
 
     Args:
@@ -39,6 +68,7 @@ def forward(params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tr
         stats: Running statistics; used as they are when not training.
         x: Features, batch x frames x 40, already padded by `context()`.
         train: Whether the batch's own statistics normalise (and are returned).
+        key: Where given, each example goes without some outputs of each layer, chosen by it.
 
     Returns:
         batch x steps x outputs, and the statistics seen.
@@ -57,6 +87,9 @@ def forward(params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tr
             mean, var = stats[f"{i}.mean"], stats[f"{i}.var"]
         y = (y - mean) * (params[f"{i}.gain"] / jnp.sqrt(var + 1e-5)) + params[f"{i}.bias"]
         x = jax.nn.relu(y + taps[1] if i >= FIRST_SUM else y)
+        if key is not None:
+            kept = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - DROPPED, (x.shape[0], 1, x.shape[2]))
+            x = x * (kept / (1 - DROPPED))
     return jax.nn.log_softmax(x @ params["out.weight"] + params["out.bias"]), seen
 
 

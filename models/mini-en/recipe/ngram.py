@@ -1,7 +1,8 @@
 """The word bigram model of the graph, from our own sentences, general English pairs and word frequencies.
 
-Pair counts of the sources are added with a weight each, then smoothed with a unigram and pruned to the pairs
-that lose most when left to it (Stolcke's entropy criterion, without renormalising in between).
+Pairs of our own text, each source with its weight, are smoothed by absolute discounting with general English, and
+that with word frequencies. The pairs that lose most when left to these are kept (Stolcke's entropy criterion, without
+renormalising in between).
 """
 
 import math
@@ -24,38 +25,36 @@ class Weights:
 
     Attributes:
         scripts: Count of each pair in the written scripts.
+        talk: Count of each pair in the written talk.
         grammar: Tokens that all grammar sentences together count for.
-        general: Tokens that all general pairs together count for.
-        smoothing: Share given to the unigram, in pair counts a distinct follower (Witten-Bell).
+        demo: Tokens that all sentences of the demo meeting's patterns together count for.
+        discount: Taken off each pair's count in our own text, for pairs that it lacks.
+        general: Share of general English pairs in what is left so; the rest is the unigram's.
         own_unigram: Share of our own text in the unigram, the rest being `wordfreq`.
     """
 
-    scripts: float = 3.0
+    scripts: float = 2.0
+    talk: float = 1.0
     grammar: float = 20000.0
-    general: float = 100000.0
-    smoothing: float = 0.15
-    own_unigram: float = 0.3
+    demo: float = 15000.0
+    discount: float = 0.7
+    general: float = 0.4
+    own_unigram: float = 0.7
 
 
 def estimate(words: list[str], keep: int, weights: Weights = Weights()) -> Model:
     """The model over `words`, with at most `keep` pairs."""
-    known = set(words)
+    known = frozenset(words)
     counts, own = _counts(known, weights)
+    general = bigrams.followers(known)
     unigram = _unigram(words, own, weights.own_unigram)
     full: dict[str, dict[str, float]] = {}
-    leave: dict[str, float] = {}
     gains = []
-    for history, followers in sorted(counts.items()):
-        total = sum(followers.values())
-        spare = weights.smoothing * len(followers)
-        leave[history] = spare / (total + spare)
-        full[history] = {
-            word: count / (total + spare) + leave[history] * unigram[word] for word, count in sorted(followers.items())
-        }
+    for history in sorted({START, *known} & {*counts, *general}):
+        full[history], leave = _followers(counts[history], general.get(history, {}), unigram, weights)
         share = 1.0 if history == START else unigram[history]
         for word, p in full[history].items():
-            gain = share * p * math.log(p / (leave[history] * unigram[word]))
-            gains.append((gain, history, word))
+            gains.append((share * p * math.log(p / (leave * unigram[word])), history, word))
     kept: dict[str, dict[str, float]] = defaultdict(dict)
     for _, history, word in sorted(gains, reverse=True)[:keep]:
         kept[history][word] = full[history][word]
@@ -84,26 +83,44 @@ def perplexity(model: Model, sentences: list[str]) -> float:
     return math.exp(cost / count)
 
 
-def _counts(known: set[str], weights: Weights) -> tuple[Counts, Counter]:
-    """Weighted pair counts, and word counts of our own text."""
+def _followers(
+    own: Counter, general: dict[str, float], unigram: dict[str, float], weights: Weights
+) -> tuple[dict[str, float], float]:
+    """Probability of each word seen after a history, and the share left to the unigram."""
+    total, general_total = sum(own.values()), sum(general.values())
+    spare = sum(min(n, weights.discount) for n in own.values()) / total if total else 1.0
+    share = weights.general * spare if general_total else 0.0
+    leave = spare - share
+    found = {}
+    for word in sorted({*own, *general}):
+        p = max(0.0, own[word] - weights.discount) / total if total else 0.0
+        if general_total:
+            p += share * general.get(word, 0.0) / general_total
+        found[word] = p + leave * unigram[word]
+    return found, leave
+
+
+def _counts(known: frozenset[str], weights: Weights) -> tuple[Counts, Counter]:
+    """Weighted pair counts, and word counts, of our own text."""
     rng = random.Random(f"{SEED}/ngram")
     spoken = [grammar.words(grammar.sentence(rng)) for _ in range(40000)]
+    shown = [grammar.words(grammar.sentence(rng, rng.choice(grammar.demo()))) for _ in range(20000)]
     written = [grammar.words(text) for text in grammar.scripts()]
+    talk = [grammar.words(text) for text in grammar.talk()]
     counts: Counts = defaultdict(Counter)
     own: Counter = Counter()
-    tokens = sum(len(s) + 1 for s in spoken)
-    for sentences, weight in ((spoken, weights.grammar / tokens), (written, weights.scripts)):
+    sources = ((spoken, weights.grammar / _tokens(spoken)), (shown, weights.demo / _tokens(shown)))
+    for sentences, weight in (*sources, (written, weights.scripts), (talk, weights.talk)):
         for sentence in sentences:
             own.update(dict.fromkeys(set(sentence), weight))
             for first, second in zip([START, *sentence], [*sentence, END], strict=True):
-                if second in known or second == END:
+                if (first in known or first == START) and (second in known or second == END):
                     counts[first][second] += weight
-    pairs = bigrams.followers()
-    everything = sum(sum(nexts.values()) for nexts in pairs.values())
-    for first, nexts in pairs.items():
-        for second, count in nexts.items():
-            counts[first][second] += weights.general * count / everything
-    return {h: c for h, c in counts.items() if h in known or h == START}, own
+    return counts, own
+
+
+def _tokens(sentences: list[list[str]]) -> int:
+    return sum(len(sentence) + 1 for sentence in sentences)
 
 
 def _unigram(words: list[str], own: Counter, share: float) -> dict[str, float]:

@@ -16,3 +16,6 @@ HELD_OUT_KOKORO = ("af_sarah", "am_eric", "bf_lily", "bm_lewis")
 
 HELD_OUT_ESPEAK = ("en-us+f4", "en-us+m8", "en-gb+f1", "en-gb+m5")
 """espeak-ng voice and variant pairs that no training utterance uses."""
+
+FIRST_LIGHT = 4
+"""Copies of the speech numbered so and above are disturbed only a little."""

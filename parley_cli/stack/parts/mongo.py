@@ -9,6 +9,7 @@ from parley_cli.stack.servers import Program
 # A small heap that is never grown over, a collector and a compiler that fit two cores.
 JVM_FLAGS = (
     "-Xmx256m",
+    "-Xmn128m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",

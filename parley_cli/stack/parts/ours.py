@@ -13,8 +13,8 @@ from parley_cli.stack.probes import http_ok
 
 
 def api(plan: StackPlan) -> Part:
-    """The REST API with LiveKit's webhooks: what AWS runs behind API Gateway."""
-    argv = [sys.executable, "-m", "uvicorn", "functions.webhook.app:app"]
+    """The REST API with LiveKit's webhooks, and speech: what AWS runs behind API Gateway."""
+    argv = [sys.executable, "-m", "uvicorn", "parley_cli.stack.local_api:app"]
     argv += ["--host", LOOPBACK, "--port", str(plan.ports["api"]), "--no-access-log"]
     return Part(
         name="api",

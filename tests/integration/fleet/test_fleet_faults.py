@@ -17,7 +17,14 @@ from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
 from parley_cli.stack.stack import Stack
-from tests.integration.fleet.conftest import FleetProcess, eventually, new_settings, open_room
+from tests.integration.fleet.conftest import (
+    ROBOT,
+    FleetProcess,
+    eventually,
+    new_settings,
+    open_room,
+)
+from tests.integration.fleet.ear import Ear
 from tests.integration.fleet.faults import Faults, address, toxiproxy
 from tests.integration.fleet.speech import Person, say, silence
 
@@ -52,7 +59,7 @@ def own_fleet(direct: Settings, faults: Faults, tmp_path: Path) -> Iterator[Flee
             "mongo_timeout_ms": 500,
         }
     )
-    fleet = FleetProcess(settings, tmp_path / "fleet.log")
+    fleet = FleetProcess(settings, tmp_path / "fleet.log", extra=ROBOT)
     fleet.start()
     yield fleet
     if fleet.process is not None:
@@ -107,6 +114,12 @@ async def test_a_database_and_object_store_that_are_away_delay_nothing_but_the_s
 
             await eventually(all_shown, what="captions while the database is away")
             await alice.leave()
+
+        async def recording_refused() -> bool:
+            _, closed, after = own_fleet.log.read_text().partition("recording closed")
+            return bool(closed) and after.count("retry_scheduled") >= 2
+
+        await eventually(recording_refused, 30, "storing tried in vain")
         assert await _stored(stores, track_sid) == []
         faults.mend("mongo")
         faults.mend("minio")
@@ -120,8 +133,12 @@ async def test_a_database_and_object_store_that_are_away_delay_nothing_but_the_s
             return await _stored(stores, track_sid) == list(SENTENCES)
 
         await eventually(all_stored, 60, "segments stored")
-    assert not list((own_fleet.settings.state_dir / "spool").rglob("*.jsonl"))
-    assert not list((own_fleet.settings.state_dir / "spool").rglob("*.ogg"))
+
+    async def spools_empty() -> bool:  # emptied once all is stored
+        spool = own_fleet.settings.state_dir / "spool"
+        return not [*spool.rglob("*.jsonl"), *spool.rglob("*.ogg")]
+
+    await eventually(spools_empty, what="spools empty")
 
 
 async def test_what_a_killed_agent_had_is_finished_by_the_next_start(
@@ -181,7 +198,15 @@ async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recordin
         track_sid = await alice.publish()
         await alice.speak(silence(0.6))
         await _speak(alice, SENTENCES[:1])
-        await alice.speak(silence(1.0))
+        ear = Ear(direct.livekit_url, livekit.join_token(room.name, "ear"))
+        await ear.join()
+        await ear.control({"id": "a", "text": "Kept as well."})
+        spoken = asyncio.create_task(ear.told("a", "done"))
+        while not spoken.done():
+            await alice.speak(silence(0.2))
+        await spoken
+        await alice.speak(silence(3))  # after which its last words are on the disk
+        await ear.leave()
         await asyncio.to_thread(own_fleet.stop, signal.SIGKILL)
         restarting = asyncio.create_task(asyncio.to_thread(own_fleet.start))
         while not restarting.done():
@@ -207,6 +232,10 @@ async def test_an_agent_killed_in_a_live_room_comes_back_and_leaves_one_recordin
             return await _stored(stores, track_sid) == list(SENTENCES[:2])
 
         await eventually(all_stored, 60, "segments stored")
+        tracks = await stores.tracks.get_many((await stores.rooms.get(room.sid)).tracks)
+        [voice] = [track for track in tracks if track.kind == "assistant"]
+        assert voice.status is TrackStatus.RECORDED
+        assert await _stored(stores, voice.id) == ["Kept as well."]
     manifest = Recording.model_validate_json(await blobs.get(manifest_key(room.sid, track_sid)))
     audio = decode(await blobs.get(recording_key(room.sid, track_sid)))
     assert abs(len(audio) / 16_000 - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.2

@@ -1,6 +1,8 @@
 """Speakers in a real room: captions, live segments and recordings, however the tracks end."""
 
+import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -13,7 +15,7 @@ from parley.rooms.closing import close_room
 from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
-from tests.integration.fleet.conftest import FleetProcess, eventually
+from tests.integration.fleet.conftest import FleetProcess, eventually, open_room
 from tests.integration.fleet.speech import Person, say, silence
 
 SENTENCE = "can you review the budget"
@@ -230,3 +232,13 @@ async def test_the_assistants_voice_is_not_a_speaker(meeting: Meeting, fleet: Fl
     assert voice_sid not in [p["track_sid"] for p in await fleet.pipelines()]
     await alice.leave()
     await voice.leave()
+
+
+async def test_rooms_that_open_at_once_each_get_the_agent(
+    fleet: FleetProcess, fleet_settings: Settings, livekit: LiveKit, stores: Stores
+) -> None:
+    async with AsyncExitStack() as rooms, asyncio.TaskGroup() as opening:
+        for _ in range(5):
+            opening.create_task(
+                rooms.enter_async_context(open_room(livekit, stores, fleet_settings))
+            )

@@ -203,7 +203,7 @@ async def test_a_track_that_was_linked_but_never_written_does_not_hold_its_room(
     world: World,
 ) -> None:
     sid = await world.register()
-    await world.stores.rooms.link_track(sid, "TR_ghost")
+    await world.stores.rooms.link_track(sid, "TR_ghost", 0)
     await finalize_room(world.stores, world.blobs, sid, world.clock)
     await world.reconcile(after_ms=11 * MINUTE)
     assert await world.status("TR_ghost") is TrackStatus.FAILED
@@ -297,7 +297,7 @@ async def test_livekit_that_is_away_ends_no_room(world: World) -> None:
 async def test_a_track_of_somebody_unknown_is_kept_as_it_is(world: World) -> None:
     """A second look never overwrites what the track's own publisher wrote in between."""
     sid = await world.register()
-    await world.stores.rooms.link_track(sid, "TR_slow")
+    await world.stores.rooms.link_track(sid, "TR_slow", 0)
     await finalize_room(world.stores, world.blobs, sid, world.clock)
     await world.stores.tracks.publish(Track(id="TR_slow", room_sid=sid, identity="ann"))
     await world.reconcile()

@@ -111,7 +111,8 @@ async def test_what_an_earlier_supervisor_left_is_ended(tmp_path: Path) -> None:
     left_behind(tmp_path, left.pid, psutil.Process(left.pid).create_time())
     assert await asyncio.to_thread(down, tmp_path)
     async with asyncio.timeout(5):
-        assert await left.wait() == -signal.SIGTERM
+        # 255 where somebody else was the first to see it end.
+        assert await left.wait() in (-signal.SIGTERM, 255)
 
 
 async def test_a_pid_that_came_again_is_left_alone(tmp_path: Path) -> None:

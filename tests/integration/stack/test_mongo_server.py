@@ -1,5 +1,6 @@
 """What the stores rely on in the embedded database: atomic changes, a bounded file, loopback."""
 
+import datetime
 import os
 import re
 import signal
@@ -116,6 +117,41 @@ def test_conditional_appends_of_rivals_keep_every_segment_once(client: Client) -
         assert own == [f"{writer}-{number}" for number in range(20)]
 
 
+def test_a_condition_beside_the_id_is_checked(client: Client) -> None:
+    things = client["server"]["things"]
+    things.insert_many([{"_id": f"t{n}", "state": "open", "n": n} for n in range(5)])
+    conditions: list[tuple[dict[str, object], list[str]]] = [
+        ({"_id": "t1", "state": "open"}, ["t1"]),
+        ({"_id": "t1", "state": "shut"}, []),
+        ({"_id": "t1", "absent": None}, ["t1"]),
+        ({"_id": "other", "absent": None}, []),
+        ({"_id": "t1", "$or": [{"state": "shut"}, {"n": {"$gt": 0}}]}, ["t1"]),
+        ({"_id": {"$in": ["t1", "t3", "t4"]}, "n": {"$lt": 4}}, ["t1", "t3"]),
+        ({"_id": {"$ne": "t1"}, "n": {"$lt": 3}}, ["t0", "t2"]),
+        ({"_id": {"$gt": "t3"}, "state": "open"}, ["t4"]),
+    ]
+    for condition, expected in conditions:
+        assert sorted(str(t["_id"]) for t in things.find(condition)) == expected
+        assert things.update_many(condition, {"$inc": {"seen": 1}}).matched_count == len(expected)
+        assert things.count_documents(condition) == len(expected)
+
+
+def test_a_conditional_write_costs_no_scan(client: Client) -> None:
+    things = client["server"]["many"]
+    things.insert_many([{"_id": f"t{n}", "state": "open"} for n in range(20_000)])
+
+    def median_s(condition: dict[str, object]) -> float:
+        times = []
+        for number in range(40):
+            begin = time.perf_counter()
+            things.update_one(condition, {"$set": {"n": number}})
+            times.append(time.perf_counter() - begin)
+        return sorted(times)[20]
+
+    # A scan of so many takes some ten times as long as a write by id.
+    assert median_s({"_id": "t9", "state": "open"}) < 4 * median_s({"_id": "t9"})
+
+
 def test_the_file_stays_small_under_many_changes_and_closes_compact(
     jar: Program, tmp_path: Path
 ) -> None:
@@ -141,6 +177,25 @@ def test_the_file_stays_small_under_many_changes_and_closes_compact(
     assert file.stat().st_size < 2 * 2**20
     with running(jar, file) as (_, uri), MongoClient(uri) as client:
         assert client["growth"]["documents"].count_documents({}) == 200
+
+
+def test_documents_come_back_from_the_file_as_they_were(jar: Program, tmp_path: Path) -> None:
+    file = tmp_path / "db" / "test.mv.db"
+    document: dict[str, object] = {
+        "_id": "d",
+        "numbers": [1, -1, 2**40, 1.5, True, None],
+        "text": "é 語 \U0001f600",
+        "nested": {"empty": {}, "list": [[], {"deep": [1, {"x": "y"}]}]},
+        "at": datetime.datetime(2026, 1, 2, 3, 4, 5, 6_000),
+        "bytes": b"\x00\xff",
+        "long": "x" * 100_000,
+    }
+    with running(jar, file) as (process, uri), MongoClient[dict[str, object]](uri) as client:
+        client["types"]["documents"].insert_one(document)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    with running(jar, file) as (_, uri), MongoClient[dict[str, object]](uri) as client:
+        assert client["types"]["documents"].find_one({"_id": "d"}) == document
 
 
 def test_it_refuses_to_listen_anywhere_but_on_loopback(jar: Program, tmp_path: Path) -> None:

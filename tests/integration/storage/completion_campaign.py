@@ -5,7 +5,7 @@ import itertools
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Barrier
 from queue import Queue
 from typing import Any
@@ -20,6 +20,8 @@ from parley.storage import Stores
 from parley.storage.rooms import RoomStore
 
 WORKERS = 4
+AFTER_ANY_END_MS = 1_000_000_000
+"""When tracks are published: a room that is final takes none of them, however late it hears."""
 FINAL = (TrackStatus.TRANSCRIBED, TrackStatus.EMPTY, TrackStatus.FAILED)
 
 
@@ -39,16 +41,18 @@ class FaultyRooms(RoomStore):
     """The real store, whose calls now and then fail before or after they are carried out."""
 
     def __init__(self, inner: RoomStore, rng: random.Random, witness: Witness) -> None:
-        self._rooms = inner._rooms
+        self._rooms, self._outbox = inner._rooms, inner._outbox
         self._rng, self._witness = rng, witness
 
-    async def settle_track(self, sid: str, track_sid: str) -> None:
+    async def settle_track(
+        self, sid: str, track_sid: str, *, transcribed_ms: int | None = None
+    ) -> None:
         self._maybe_fail()
-        await super().settle_track(sid, track_sid)
+        await super().settle_track(sid, track_sid, transcribed_ms=transcribed_ms)
         self._maybe_fail()
 
-    async def link_track(self, sid: str, track_sid: str) -> bool:
-        linked = await super().link_track(sid, track_sid)
+    async def link_track(self, sid: str, track_sid: str, published_ms: int) -> bool:
+        linked = await super().link_track(sid, track_sid, published_ms)
         self._maybe_fail()
         return linked
 
@@ -102,15 +106,7 @@ async def _drive(
     number: int, run: str, seed: int, stores: Stores, blobs: BlobStore, witness: Witness
 ) -> None:
     rng = random.Random(f"{seed} {number}")
-    faulty = Stores(
-        stores.database,
-        FaultyRooms(stores.rooms, rng, witness),
-        stores.tracks,
-        stores.chunks,
-        stores.summaries,
-        stores.events,
-        stores.tombstones,
-    )
+    faulty = replace(stores, rooms=FaultyRooms(stores.rooms, rng, witness))
     ticks = itertools.count(1_000)
     clock = ticks.__next__
     sid, tracks = witness.room, tracks_of(run, seed)
@@ -127,7 +123,7 @@ async def _drive(
             track_sid=track,
             identity=track,
             name=track,
-            published_ms=clock(),
+            published_ms=AFTER_ANY_END_MS,
         )
         if not taken:
             witness.refused.add(track)

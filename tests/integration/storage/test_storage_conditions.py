@@ -27,17 +27,17 @@ async def test_a_room_is_registered_once(stores: Stores, room_sid: str) -> None:
 
 
 async def test_a_track_is_linked_once_by_many(stores: Stores, room_sid: str) -> None:
-    won = await asyncio.gather(*(stores.rooms.link_track(room_sid, "TR_a") for _ in range(50)))
+    won = await asyncio.gather(*(stores.rooms.link_track(room_sid, "TR_a", 2) for _ in range(50)))
     assert sum(won) == 1
     room = await stores.rooms.get(room_sid)
     assert room.tracks == room.pending_tracks == ("TR_a",)
 
 
 async def test_a_settled_track_is_not_awaited_again(stores: Stores, room_sid: str) -> None:
-    await stores.rooms.link_track(room_sid, "TR_a")
-    await stores.rooms.link_track(room_sid, "TR_b")
+    await stores.rooms.link_track(room_sid, "TR_a", 2)
+    await stores.rooms.link_track(room_sid, "TR_b", 2)
     await stores.rooms.settle_track(room_sid, "TR_a")
-    assert not await stores.rooms.link_track(room_sid, "TR_a")
+    assert not await stores.rooms.link_track(room_sid, "TR_a", 2)
     room = await stores.rooms.get(room_sid)
     assert (room.tracks, room.pending_tracks) == (("TR_a", "TR_b"), ("TR_b",))
 
@@ -46,7 +46,7 @@ async def test_many_tracks_linked_and_settled_at_once_all_arrive(
     stores: Stores, room_sid: str
 ) -> None:
     sids = [f"TR_{n}" for n in range(60)]
-    await asyncio.gather(*(stores.rooms.link_track(room_sid, sid) for sid in sids))
+    await asyncio.gather(*(stores.rooms.link_track(room_sid, sid, 2) for sid in sids))
     room = await stores.rooms.get(room_sid)
     assert sorted(room.tracks) == sorted(room.pending_tracks) == sorted(sids)
     await asyncio.gather(*(stores.rooms.settle_track(room_sid, sid) for sid in sids[1:]))
@@ -55,15 +55,38 @@ async def test_many_tracks_linked_and_settled_at_once_all_arrive(
 
 async def test_a_final_room_takes_no_track(stores: Stores, room_sid: str) -> None:
     assert await stores.rooms.finalize(room_sid, 5)
-    assert not await stores.rooms.link_track(room_sid, "TR_late")
+    assert not await stores.rooms.link_track(room_sid, "TR_late", 5)
     assert (await stores.rooms.get(room_sid)).tracks == ()
+
+
+async def test_a_final_room_takes_a_track_of_before_its_end(stores: Stores, room_sid: str) -> None:
+    await stores.rooms.finalize(room_sid, 5)
+    won = await asyncio.gather(*(stores.rooms.link_track(room_sid, "TR_a", 4) for _ in range(20)))
+    assert sum(won) == 1
+    room = await stores.rooms.get(room_sid)
+    assert (room.status, room.pending_tracks) == (RoomStatus.FINAL_ROOM, ("TR_a",))
+    assert not await stores.rooms.complete(room_sid, 6)
+
+
+async def test_a_completed_room_waits_again_for_a_track_of_before_its_end(
+    stores: Stores, room_sid: str
+) -> None:
+    await stores.rooms.finalize(room_sid, 5)
+    assert await stores.rooms.complete(room_sid, 6)
+    assert not await stores.rooms.link_track(room_sid, "TR_late", 5)
+    won = await asyncio.gather(*(stores.rooms.link_track(room_sid, "TR_a", 4) for _ in range(20)))
+    assert sum(won) == 1
+    room = await stores.rooms.get(room_sid)
+    assert (room.status, room.pending_tracks) == (RoomStatus.FINAL_ROOM, ("TR_a",))
+    await stores.rooms.settle_track(room_sid, "TR_a")
+    assert await stores.rooms.complete(room_sid, 7)
 
 
 async def test_only_a_final_room_without_pending_tracks_completes(
     stores: Stores, room_sid: str
 ) -> None:
     assert not await stores.rooms.complete(room_sid, 2)
-    await stores.rooms.link_track(room_sid, "TR_a")
+    await stores.rooms.link_track(room_sid, "TR_a", 2)
     await stores.rooms.finalize(room_sid, 3)
     assert not await stores.rooms.complete(room_sid, 4)
     await stores.rooms.settle_track(room_sid, "TR_a")
@@ -103,35 +126,22 @@ async def test_the_first_final_status_stays(stores: Stores, room_sid: str) -> No
     assert not await stores.tracks.set_recorded(sid, recording)
 
 
-async def test_an_event_is_claimed_once_and_again_after_release(stores: Stores) -> None:
+async def test_an_event_is_noted_once(stores: Stores) -> None:
     event = f"EV_{uuid.uuid4().hex[:8]}"
-    won = await asyncio.gather(
-        *(stores.events.claim(event, "room_started", 10_000) for _ in range(20))
+    first = await asyncio.gather(
+        *(stores.events.record(event, "room_started", 10_000) for _ in range(20))
     )
-    assert sum(won) == 1
-    await stores.events.release(event)
-    assert await stores.events.claim(event, "room_started", 10_001)
-    await stores.events.done(event)
-    assert not await stores.events.claim(event, "room_started", 99_000)
-
-
-async def test_a_dead_claim_is_taken_over_by_one(stores: Stores) -> None:
-    event = f"EV_{uuid.uuid4().hex[:8]}"
-    assert await stores.events.claim(event, "room_started", 10_000)
-    assert not await stores.events.claim(event, "room_started", 11_000)
-    won = await asyncio.gather(
-        *(stores.events.claim(event, "room_started", 15_000) for _ in range(20))
-    )
-    assert sum(won) == 1
+    assert sum(first) == 1
+    assert not await stores.events.record(event, "room_started", 99_000)
 
 
 async def test_old_events_are_forgotten(stores: Stores) -> None:
     old, new = (f"EV_{uuid.uuid4().hex[:8]}" for _ in range(2))
-    await stores.events.claim(old, "room_started", 5)
-    await stores.events.claim(new, "room_started", 50_000)
+    await stores.events.record(old, "room_started", 5)
+    await stores.events.record(new, "room_started", 50_000)
     assert await stores.events.forget_before(10) >= 1
-    assert await stores.events.claim(old, "room_started", 60_000)
-    assert not await stores.events.claim(new, "room_started", 50_001)
+    assert await stores.events.record(old, "room_started", 60_000)
+    assert not await stores.events.record(new, "room_started", 50_001)
 
 
 async def test_a_database_that_is_away_is_told_apart() -> None:
@@ -149,6 +159,9 @@ async def test_a_known_track_learns_only_what_it_lacked(stores: Stores, room_sid
     assert await stores.tracks.publish(Track(id=sid, room_sid=room_sid, identity="ann"))
     named = Track(id=sid, room_sid=room_sid, identity="ann", name="Ann", language="ko")
     assert not await stores.tracks.publish(named)
+    voice = Track(id=sid, room_sid=room_sid, identity="ann", kind="assistant")
+    assert not await stores.tracks.publish(voice)
+    assert (await stores.tracks.get(sid)).kind == "assistant"
     other = Track(id=sid, room_sid=room_sid, identity="ann", name="Anna", language="en")
     assert not await stores.tracks.publish(other)
     track = await stores.tracks.get(sid)

@@ -3,14 +3,19 @@
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 
 import httpx
+import numpy as np
 import pytest
 from mangum import Mangum
+from numpy.typing import NDArray
 
 from functions.tts.app import create_app
 from functions.tts.services import Services
+from functions.tts.streams import STREAMS
 from parley.audio.ogg import decode
+from parley.auth import Role, mint
 from parley.blobs import BlobStore
 from tests.integration.tts.conftest import Opened, bearer
 
@@ -111,6 +116,60 @@ async def test_a_text_at_the_limit_is_spoken(api: httpx.AsyncClient, host: dict[
     assert (await api.post("/speech", json={"text": text}, headers=host)).status_code == 201
 
 
+async def test_a_long_text_is_made_in_several_calls(
+    api: httpx.AsyncClient, host: dict[str, str], blobs: BlobStore
+) -> None:
+    text = "One is here. Two is here. Three is here."
+    whole = (await api.post("/speech", json={"text": text}, headers=host)).json()
+    await blobs.delete([whole["key"]])
+    hasty = host | {"Prefer": "wait=0"}
+    answers = [await api.post("/speech", json={"text": text}, headers=hasty) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 201, 200]
+    assert answers[0].headers["retry-after"] == "0"
+    assert answers[1].json() == {"key": whole["key"], "sentences_done": 2, "sentences": 3}
+    assert answers[2].json()["key"] == whole["key"]
+    async with httpx.AsyncClient() as anybody:
+        sounds = [
+            decode((await anybody.get(reply["url"])).content, 16_000)
+            for reply in (answers[2].json(), answers[3].json())
+        ]
+    assert len(sounds[0]) == len(sounds[1]) > 16_000 * 1.5
+
+
+@pytest.mark.parametrize(("accept", "begins"), [("audio/wav", b"RIFF"), ("audio/ogg", b"OggS")])
+async def test_the_sound_itself_is_streamed_to_who_asks_for_it(
+    api: httpx.AsyncClient, host: dict[str, str], blobs: BlobStore, accept: str, begins: bytes
+) -> None:
+    headers = host | {"Accept": f"{accept};q=0.9, */*;q=0.1"}
+    answer = await api.post("/speech", json={"text": TEXT}, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, accept)
+    assert answer.content.startswith(begins)
+    assert 2 < len(decode(answer.content, 16_000)) / 16_000 < 6
+    assert await blobs.list_keys("speech/") == []
+    wrong = await api.post("/speech", json={"text": TEXT, "voice": "nobody"}, headers=headers)
+    assert (wrong.status_code, wrong.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_a_stream_begins_before_the_last_sentence_is_made() -> None:
+    made = []
+    noise = np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32)
+
+    async def sounds() -> AsyncIterator[NDArray[np.float32]]:
+        for number in range(3):
+            made.append(number)
+            yield noise
+
+    for stream in STREAMS.values():
+        made.clear()
+        pieces = stream(sounds())
+        first = b""
+        while len(first) < 1_000:
+            first += await anext(pieces)
+        assert made == [0]
+        rest = b"".join([piece async for piece in pieces])
+        assert len(decode(first + rest, 24_000)) == pytest.approx(72_000, abs=10)
+
+
 async def test_only_who_may_speak_is_let_in(
     api: httpx.AsyncClient, services: Services, blobs: BlobStore
 ) -> None:
@@ -118,12 +177,23 @@ async def test_only_who_may_speak_is_let_in(
         role: (
             await api.post("/speech", json={"text": "Hi."}, headers=bearer(services.settings, role))
         ).status_code
-        for role in ("viewer", "participant")
+        for role in Role
     }
-    assert statuses == {"viewer": 403, "participant": 403}
+    assert statuses == {
+        Role.ADMIN: 201,
+        Role.HOST: 200,
+        Role.SERVICE: 200,
+        Role.PARTICIPANT: 403,
+        Role.VIEWER: 403,
+    }
+    wrong = mint(
+        services.settings.model_copy(update={"auth_audience": "livekit"}), sub="a", role="admin"
+    )
+    stranger = {"Authorization": f"Bearer {wrong}"}
+    assert (await api.post("/speech", json={"text": "Hi."}, headers=stranger)).status_code == 401
     nobody = await api.post("/speech", json={"text": "Hi."})
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
-    assert await blobs.list_keys("speech/") == []
+    assert len(await blobs.list_keys("speech/")) == 1
 
 
 async def test_an_object_store_out_of_reach_is_said_to_come_back(

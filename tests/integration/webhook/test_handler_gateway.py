@@ -17,6 +17,15 @@ from tests.integration.webhook.signed import Signed, event, sign, speaker
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
+class Context:
+    """The part of Lambda's context that is read."""
+
+    function_name = "parley-webhook"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:parley-webhook"
+    aws_request_id = "one"
+
+
 def http_api(method: str, path: str, signed: Signed, *, encoded: bool) -> dict[str, Any]:
     """An event of an HTTP API (payload 2.0)."""
     return {
@@ -90,12 +99,12 @@ def test_a_webhooks_signature_holds_over_the_body_as_it_was_sent(
     # Names beyond ASCII and odd spacing: any re-encoding of the body would break the signature.
     message = event("participant_joined", "RM_unknown", participant=speaker("zoë"))
     signed = sign(message, server_settings)
-    answer = handler(form("POST", "/webhooks/livekit", signed, encoded=encoded), None)
+    answer = handler(form("POST", "/webhooks/livekit", signed, encoded=encoded), Context())
     assert answer["statusCode"] == 200, answer["body"]
     assert answer["body"] == '{"outcome":"unregistered"}'
     bent = Signed(signed.body.replace("zoë".encode(), b"zoe"), signed.headers)
     assert bent.body != signed.body
-    refused = handler(form("POST", "/webhooks/livekit", bent, encoded=encoded), None)
+    refused = handler(form("POST", "/webhooks/livekit", bent, encoded=encoded), Context())
     assert refused["statusCode"] == 401
 
 
@@ -107,7 +116,7 @@ def test_one_process_serves_one_call_after_another(
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def call(method: str, path: str, body: bytes = b"") -> dict[str, Any]:
-        return handler(form(method, path, Signed(body, headers), encoded=False), None)
+        return handler(form(method, path, Signed(body, headers), encoded=False), Context())
 
     opened = call("POST", "/rooms", b'{"name": "lambda"}')
     assert opened["statusCode"] == 201, opened["body"]
@@ -125,7 +134,7 @@ def test_a_finished_room_is_finalised_within_the_call(
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def call(method: str, path: str, signed: Signed) -> dict[str, Any]:
-        return handler(http_api(method, path, signed, encoded=True), None)
+        return handler(http_api(method, path, signed, encoded=True), Context())
 
     opened = call("POST", "/rooms", Signed(b'{"name": "short"}', headers))
     sid = opened["body"].split('"sid":"')[1].split('"')[0]

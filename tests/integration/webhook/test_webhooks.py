@@ -1,5 +1,6 @@
 """`POST /webhooks/livekit`: what is refused, what is ignored, what is done once."""
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -143,6 +144,46 @@ async def test_participants_are_remembered_once_and_agents_never(
     for who in (speaker("ann"), speaker("ben"), speaker("ann"), agent):
         await deliver(api, services, event("participant_joined", room_sid, participant=who))
     assert (await services.stores.rooms.get(room_sid)).participants == ("ann", "ben")
+
+
+@pytest.mark.parametrize("kind", ["participant_joined", "track_published", "track_unpublished"])
+async def test_a_room_that_was_erased_a_moment_ago_takes_nothing(
+    api: httpx.AsyncClient, services: Services, room_sid: str, kind: str
+) -> None:
+    joined = event("participant_joined", room_sid, participant=speaker("ann"))
+    assert await deliver(api, services, joined) == "handled"  # the room is remembered now
+    await services.stores.rooms.delete(room_sid)
+    late = event(kind, room_sid, participant=speaker("ben"), track=audio("TR_1"))
+    assert await deliver(api, services, late) == "unregistered"
+    assert await services.stores.rooms.find(room_sid) is None
+    assert (await stored(services.stores)) == {
+        "events": 1,
+        "tracks": 0,
+        "chunks": 0,
+        "summaries": 0,
+    }
+
+
+async def test_a_room_that_became_final_a_moment_ago_takes_no_track(
+    api: httpx.AsyncClient, services: Services, room_sid: str
+) -> None:
+    joined = event("participant_joined", room_sid, participant=speaker("ann"))
+    assert await deliver(api, services, joined) == "handled"
+    await services.stores.rooms.finalize(room_sid, now_ms=2)
+    for kind in ("track_published", "track_unpublished"):
+        late = event(kind, room_sid, participant=speaker("ann"), track=audio("TR_1"))
+        assert await deliver(api, services, late) == "ignored"
+    assert (await services.stores.rooms.get(room_sid)).tracks == ()
+    assert (await stored(services.stores))["tracks"] == 0
+
+
+async def test_a_burst_of_one_event_is_handled_once(
+    api: httpx.AsyncClient, services: Services, room_sid: str
+) -> None:
+    burst = [event("participant_joined", room_sid, participant=speaker(n)) for n in "abc"] * 4
+    outcomes = await asyncio.gather(*(deliver(api, services, message) for message in burst))
+    assert sorted(outcomes) == ["duplicate"] * 9 + ["handled"] * 3
+    assert sorted((await services.stores.rooms.get(room_sid)).participants) == ["a", "b", "c"]
 
 
 async def test_a_finished_room_is_finalised_after_the_grace_and_completes(

@@ -1,7 +1,10 @@
 """Ogg Opus files: the length is kept to the sample, and what isn't audio is refused."""
 
+import io
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -73,3 +76,38 @@ def test_a_rate_that_opus_lacks_is_refused() -> None:
 def test_nothing_cannot_be_encoded() -> None:
     with pytest.raises(AudioError, match="no audio"):
         encode_opus(np.zeros(0, np.float32), 24_000)
+
+
+def with_hole(sound: NDArray[np.float32], rate: int, at: int, hole: int) -> bytes:
+    """A file of the sound whose times leap by `hole` samples at sample `at`."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="ogg", options={"page_duration": "500000"}) as container:
+        stream = container.add_stream("libopus", rate=rate)
+        stream.layout = "mono"
+        step, packets = rate // 50, []
+        for start in range(0, len(sound), step):
+            frame = av.AudioFrame.from_ndarray(
+                sound[None, start : start + step], format="flt", layout="mono"
+            )
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), start
+            packets += stream.encode(frame)
+        for packet in [*packets, *stream.encode(None)]:
+            assert packet.pts is not None
+            assert packet.time_base is not None
+            if packet.pts * packet.time_base >= at / rate:
+                packet.pts += int(hole / rate / packet.time_base)
+                packet.dts = packet.pts
+            container.mux(packet)
+    return out.getvalue()
+
+
+def test_a_leap_in_the_files_times_is_silence_so_that_positions_stay_times() -> None:
+    rate = 48_000
+    sound = tone(4 * rate, rate)
+    heard = decode(with_hole(sound, rate, at=2 * rate, hole=5 * rate), 16_000)
+    assert abs(len(heard) / 16_000 - 9.0) < 0.05
+    tenths = np.abs(heard[: len(heard) // 1_600 * 1_600]).reshape(-1, 1_600).max(axis=1)
+    loud = tenths > 0.1
+    assert loud[:19].all()
+    assert not loud[22:69].any()
+    assert loud[72:89].all()

@@ -45,7 +45,7 @@ def test_a_raw_key_with_a_percent_sign_is_not_decoded() -> None:
     assert parse_object_events(event)[0].key == "recordings/RM_a1/100%41.ogg"
 
 
-@pytest.mark.parametrize("source", ["s3", "eventbridge", "minio"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_versioned_buckets_give_the_version(source: str) -> None:
     (created,) = parse_object_events(recorded(f"{source}_versioned"))
     assert created.version_id

@@ -64,3 +64,12 @@ def test_what_is_forgotten_does_not_join_on() -> None:
     )
     assert all(f.position < to_samples(1_000) for f in first)
     assert to_ms(sum(f.samples for f in first)) <= 400
+
+
+@pytest.mark.parametrize("ms", [10, 20, 80, 100])
+def test_frames_of_any_length_open_it(ms: int) -> None:
+    gate = SpeechGate()
+    samples = np.concatenate([quiet(1, 30), speech("can you review the budget"), quiet(2, 30, 1)])
+    passed = [f for frame in frames(samples, ms=ms) for f in gate.pass_through(frame)]
+    assert to_ms(passed[0].position) < 1_000
+    assert not gate.open

@@ -7,6 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent_fleet.dispatcher import Caption
+from agent_fleet.languages import PROJECT_MODEL, Languages
 from agent_fleet.manager import PipelineManager
 from agent_fleet.metrics import FleetMetrics
 from agent_fleet.speaker import Speaker, SpeakerParts
@@ -62,10 +63,13 @@ def test_caption_latency_is_measured_from_the_audios_end() -> None:
 
 async def test_loop_lag_is_shown() -> None:
     metrics = FleetMetrics(_manager())
-    watching = asyncio.create_task(metrics.watch_loop())
+    watching = [asyncio.create_task(metrics.watch_loop(loop)) for loop in ("main", "room")]
     await asyncio.sleep(0.6)
-    watching.cancel()
-    assert 0 <= _samples(metrics)["parley_loop_lag_seconds"] < 5
+    for task in watching:
+        task.cancel()
+    for loop in ("main", "room"):
+        assert _samples(metrics)[f"parley_loop_lag_seconds_count|{loop}"] == 1
+        assert 0 <= _samples(metrics)[f"parley_loop_lag_seconds_sum|{loop}"] < 5
 
 
 async def test_a_full_agent_says_why_and_joins_frames_by_load(parts: SpeakerParts) -> None:
@@ -82,3 +86,11 @@ async def test_a_full_agent_says_why_and_joins_frames_by_load(parts: SpeakerPart
     assert manager.load() == 1.0
     for speaker in speakers:
         await speaker.close()
+
+
+def test_a_loaded_models_memory_is_shown() -> None:
+    languages = Languages({"en": PROJECT_MODEL}, "en")
+    metrics = FleetMetrics(_manager(), languages.memory)
+    assert "parley_model_memory_bytes|en" not in _samples(metrics)
+    languages.warm("en")
+    assert 0 < _samples(metrics)["parley_model_memory_bytes|en"] < 100e6

@@ -143,6 +143,21 @@ async def test_a_speaker_is_heard_and_closed(parts: SpeakerParts, shown: Shown) 
     assert {c.segment_id for c in shown.captions} == {"TR_a.live.0"}
 
 
+async def test_what_was_taken_over_is_no_lag(parts: SpeakerParts) -> None:
+    FaultyTranscriber.fault = "hangs"
+    parts = replace(parts, make_transcriber=lambda _: FaultyTranscriber(), watchdog_s=20.0)
+    speaker = Speaker(TRACK, parts, published_ms=5)
+    speaker.start()
+    give(speaker, [loud()] * 20)
+    await until(lambda: speaker.lag_ms > 1_000)
+    speaker.took_over()
+    assert speaker.lag_ms == 0
+    give(speaker, [loud()] * 5)
+    assert speaker.lag_ms == 500
+    FaultyTranscriber.released.set()
+    await speaker.close()
+
+
 @pytest.mark.parametrize("fault", ["raises", "surprise"])
 async def test_failures_in_a_row_open_the_breaker_and_it_recovers(
     parts: SpeakerParts, shown: Shown, fault: str
@@ -311,7 +326,7 @@ async def test_a_language_is_changed_between_two_utterances_without_losing_a_wor
 
     speaker = Speaker(TRACK, replace(parts, make_transcriber=make), published_ms=5)
     speaker.start()
-    samples = np.concatenate([speech(SENTENCE), quiet(0.8), speech("the report is ready")])
+    samples = np.concatenate([speech(SENTENCE), quiet(3), speech("the report is ready")])
     given = frames(samples)
     half = len(given) // 3
     give(speaker, given[:half])

@@ -126,6 +126,33 @@ def test_confidence_is_kept_within_bounds() -> None:
     assert utterance.words[0].confidence == 1.0
 
 
+def test_unknown_words_are_no_words_and_the_others_keep_their_times() -> None:
+    words = [
+        {"word": "the", "start": 0.1, "end": 0.3, "conf": 0.9},
+        {"word": "[unk]", "start": 0.3, "end": 0.8, "conf": 1.0},
+        {"word": "report", "start": 0.8, "end": 1.2, "conf": 0.7},
+    ]
+    text = "the [unk] report"
+    answer = json.dumps({"result": words, "text": text, "partial": text})
+    recogniser = VoskRecogniser(_Scripted(answer), 16_000)
+    assert recogniser.partial() == "the report"
+    heard = recogniser.finish()
+    assert heard.text == "the report"
+    assert [(w.text, w.start_s, w.end_s) for w in heard.words] == [
+        ("the", 0.1, 0.3),
+        ("report", 0.8, 1.2),
+    ]
+
+
+def test_only_unknown_words_are_an_empty_utterance() -> None:
+    word = {"word": "[unk]", "start": 0, "end": 1, "conf": 1.0}
+    answer = json.dumps({"result": [word], "text": "[unk]", "partial": "[unk]"})
+    recogniser = VoskRecogniser(_Scripted(answer), 16_000)
+    assert recogniser.partial() == ""
+    heard = recogniser.finish()
+    assert (heard.text, heard.words) == ("", ())
+
+
 def test_a_second_thread_is_kept_out() -> None:
     scripted = _Scripted()
     scripted.leave.clear()

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from infra.package.parts import PARTS
+from parley.models.catalogue import CATALOGUE
 from parley.settings import Settings
-from tests.unit.infra.templates import INFRA
+from tests.unit.infra.templates import INFRA, load
 
 ROOT = INFRA.parent
 DOCKERFILES = sorted((INFRA / "docker").glob("*/Dockerfile"))
@@ -68,6 +70,16 @@ def test_the_builder_is_sent_what_an_image_copies_and_little_else(path: Path):
             assert any(source == s or source.startswith(f"{s}/") for s in sent), source
 
 
+def test_the_transcriber_s_images_carry_the_model_that_the_template_names():
+    template = load("template.yaml")["Parameters"]["WhisperModel"]["Default"]
+    for name in ("whisper-job", "whisper-worker"):
+        text = (INFRA / "docker" / name / "Dockerfile").read_text()
+        assert re.findall(r"(?m)^ARG WHISPER_MODEL=(.+)$", text) == [template]
+        assert "models.ensure('whisper-${WHISPER_MODEL}')" in text
+        assert "PARLEY_WHISPER_MODEL=${WHISPER_MODEL}" in text
+    assert f"whisper-{template}" in CATALOGUE
+
+
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
 def test_an_image_runs_its_part_s_entry(path: Path):
     part = PARTS[name_of(path).replace("-", "_")]
@@ -89,6 +101,28 @@ def test_a_dockerfile_builds_with_any_builder(path: Path):
     text = path.read_text()
     assert "# syntax" not in text
     assert "<<" not in text
+
+
+def filled_in(value: Any) -> Any:
+    """Compose's variables with their defaults, as `docker compose config` fills them in."""
+    if isinstance(value, dict):
+        return {name: filled_in(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled_in(inner) for inner in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)\}", lambda m: m.group(1) or "x", value)
+    return value
+
+
+def test_compose_is_as_its_specification_says():
+    parsed = PyCompose.from_json(json.dumps(filled_in(COMPOSE)))
+    assert set(parsed.service_names()) == set(SERVICES)
+
+
+def test_what_is_not_in_the_compose_specification_is_refused():
+    broken = {"services": {"a": {"image": "x", "helthcheck": {}}}}
+    with pytest.raises(ValueError, match="helthcheck"):
+        PyCompose.from_json(json.dumps(broken))
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -214,3 +248,15 @@ def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong():
     for path in (INFRA / "dashboards" / "grafana").glob("*.json"):
         panels = json.loads(path.read_text())["panels"]
         assert all(target["expr"] for panel in panels for target in panel["targets"])
+
+
+def test_egress_is_a_profile_that_finds_the_same_livekit():
+    egress = SERVICES["egress"]
+    assert egress["profiles"] == ["egress"]
+    config = yaml.safe_load(egress["environment"]["EGRESS_CONFIG_BODY"].replace("${", "$<"))
+    livekit = yaml.safe_load((INFRA / "compose" / "livekit.yaml").read_text())
+    assert config["redis"] == livekit["redis"], "they find each other through it"
+    assert config["ws_url"] == SERVICES["api"]["environment"]["PARLEY_LIVEKIT_URL"]
+    keys = SERVICES["livekit"]["environment"]["LIVEKIT_KEYS"].replace("${", "$<")
+    assert keys == f"{config['api_key']}: {config['api_secret']}"
+    assert "s3" not in config, "the request says where the recording goes"

@@ -90,7 +90,10 @@ def test_a_function_reads_the_secrets_that_it_names_and_no_other(name: str):
 
 
 def test_who_writes_what():
-    assert paths("webhook", "s3:PutObject") == {"timelines/*"}
+    # Recordings: what LiveKit's egress delivers is moved to where recordings are.
+    for name in ("webhook", "reconcile"):
+        assert paths(name, "s3:PutObject") == {"timelines/*", "recordings/*"}
+        assert paths(name, "s3:GetObject") >= {"recordings/*", "egress/*"}
     assert paths("whisper_job", "s3:PutObject") == {"timelines/*"}
     assert paths("summarize", "s3:PutObject") == {"summaries/*"}
     assert paths("tts", "s3:PutObject") == {"speech/*"}
@@ -103,6 +106,19 @@ def test_only_those_who_erase_rooms_may_delete():
         name for name in FUNCTIONS if any("Delete" in a and "s3" in a for a in actions(name))
     }
     assert erasers == {"webhook", "reconcile"}
+
+
+def test_an_agent_changes_recordings_and_their_parts_and_deletes_parts_only():
+    policy = of_type(TEMPLATE, "AWS::IAM::ManagedPolicy")["FleetPolicy"]["PolicyDocument"]
+    may: dict[str, set[str]] = {}
+    for statement in policy["Statement"]:
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                path = resource.get("Fn::Sub", "").removeprefix("${Bucket.Arn}/")
+                may.setdefault(action, set()).add(path)
+    assert may["s3:PutObject"] == {"recordings/*", "timelines/*", "parts/*"}
+    assert may["s3:GetObject"] == {"recordings/*", "parts/*"}
+    assert may["s3:DeleteObject"] == {"parts/*"}
 
 
 def test_a_queue_takes_messages_from_its_own_rule_only():

@@ -113,7 +113,9 @@ def test_webhook_bodies_are_not_read_as_text():
 def test_events_are_never_logged_and_calls_are_traced():
     common = TEMPLATE["Globals"]["Function"]
     assert common["Tracing"] == "Active"
-    assert common["Environment"]["Variables"]["POWERTOOLS_LOGGER_LOG_EVENT"] == "false"
+    variables = common["Environment"]["Variables"]
+    assert variables["POWERTOOLS_LOGGER_LOG_EVENT"] == "false"
+    assert variables["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] == "false"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,12 +1,13 @@
 """The committed model is what its manifest says, and holds what the demo needs."""
 
 import json
+import re
 
 import pytest
 
 from bench import model_speech
 from recipe import grammar
-from recipe.manifest import MANIFEST, model_files, sha256
+from recipe.manifest import MANIFEST, model_files, text_files
 from recipe.phones import NUMBER
 from recipe.places import HELD_OUT_ESPEAK, HELD_OUT_KOKORO, MODEL, TEXT
 
@@ -27,7 +28,7 @@ def test_each_file_has_the_hash_of_the_manifest(manifest: dict) -> None:
 
 
 def test_the_texts_are_the_ones_it_was_made_from(manifest: dict) -> None:
-    assert {p.name: sha256(p) for p in TEXT.glob("*.txt")} == manifest["text"]
+    assert text_files() == manifest["text"]
 
 
 def test_it_is_at_most_8_mb() -> None:
@@ -61,10 +62,12 @@ def test_the_recipe_has_pronunciations_of_three_thousand_words() -> None:
 
 
 def test_held_out_sentences_are_in_no_other_text() -> None:
-    held_out = set(model_speech.sentences("held-out"))
+    held_out = {model_speech.words(text) for text in model_speech.sentences("held-out")}
     assert len(held_out) == 300
-    for name in ("scripts", "development", "demo-sentences"):
-        assert not held_out & set(model_speech.sentences(name))
+    talk = [f"talk/{file.stem}" for file in (TEXT / "talk").glob("*.txt")]
+    assert len(talk) == 8
+    for name in ("scripts", "development", "demo-sentences", *talk):
+        assert not held_out & {model_speech.words(text) for text in model_speech.sentences(name)}
 
 
 def test_the_bench_speaks_with_the_voices_held_out() -> None:
@@ -77,8 +80,7 @@ def test_no_training_prompt_uses_a_held_out_voice() -> None:
     from recipe.compose import shard
 
     for engine in ("kokoro", "espeak"):
-        for prompt in shard(engine, 0) + shard(engine, 7):
-            assert not any(voice in prompt.voice.split("*") for voice in HELD_OUT_KOKORO)
-            assert prompt.voice.partition("+")[0] not in HELD_OUT_KOKORO
+        for prompt in shard(engine, 0) + shard(engine, 7) + shard(engine, 121):
+            assert not set(re.split(r"[+*/]", prompt.voice)) & set(HELD_OUT_KOKORO)
             assert prompt.voice not in HELD_OUT_ESPEAK
             assert grammar.words(prompt.text)

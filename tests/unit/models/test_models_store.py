@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-import multiprocessing
+import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,12 @@ from parley.models.packages import _check_integrity, _installer
 from parley.models.sources import File, PublicArchive, PublicFiles
 from tests.unit.models.conftest import Site
 
+FETCH = """
+import pickle, sys
+from parley.models import CATALOGUE, pull
+CATALOGUE["toy"] = pickle.loads(bytes.fromhex(sys.argv[1]))
+print(pull("toy"))
+"""
 PARTS = {"config.json": b"{}", "model.bin": b"weights" * 1000}
 
 
@@ -71,10 +79,12 @@ def test_a_damaged_copy_is_fetched_again(toy: Model, cache: Path) -> None:
 
 
 def test_two_processes_fetch_one_copy(toy: Model, site: Site) -> None:
-    fork = multiprocessing.get_context("fork")
-    with fork.Pool(4) as pool:
-        folders = pool.map(pull, ["toy"] * 4)
-    assert len(set(folders)) == 1
+    # Not forked: this process has threads, and a child could inherit a lock that one of them holds.
+    command = [sys.executable, "-c", FETCH, pickle.dumps(toy).hex()]
+    fetching = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    folders = [process.communicate()[0] for process in fetching]
+    assert [process.returncode for process in fetching] == [0] * 4
+    assert set(folders) == {f"{locate('toy')}\n"}
     assert len(site.ranges) == len(PARTS)
 
 

@@ -109,6 +109,7 @@ async def call(
     api: httpx.AsyncClient, method: str, path: str, token: str | None, room: str = OWN
 ) -> int:
     url = path.replace("{sid}", room).replace("{track_sid}", "TR_x").replace("{form}", "vtt")
+    url = url.replace("{request_id}", "r-1")
     assert "{" not in url, "give the new path parameter a value here"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     body = {"name": "x", "identity": "ann", "text": "x"} if method in {"POST", "PUT"} else None

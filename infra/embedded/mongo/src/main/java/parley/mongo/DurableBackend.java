@@ -1,8 +1,14 @@
 package parley.mongo;
 
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import de.bwaldvogel.mongo.wire.message.MongoQuery;
@@ -13,6 +19,7 @@ import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 import org.h2.mvstore.MVStoreException;
 
@@ -51,6 +58,9 @@ final class DurableBackend extends H2Backend {
                 }
             };
 
+    /** What {@link H2Database} puts before the names of its maps of documents. */
+    private static final String DOCUMENTS_PREFIX = "databases.";
+
     private static final int CLOSE_COMPACTION_MS = 3_000;
 
     private final ReadWriteLock commands = new ReentrantReadWriteLock();
@@ -74,6 +84,30 @@ final class DurableBackend extends H2Backend {
                         .open();
         store.setRetentionTime(Housekeeper.RETENTION_MS);
         return new DurableBackend(store);
+    }
+
+    @Override
+    protected MongoDatabase openOrCreateDatabase(String name) {
+        return new H2Database(name, getMvStore(), getCursorRegistry()) {
+            @Override
+            protected MongoCollection<Object> openOrCreateCollection(
+                    String collection, CollectionOptions options) {
+                // A map that is open already is taken as it is.
+                String map = DOCUMENTS_PREFIX + getDatabaseName() + "." + collection;
+                getMvStore()
+                        .openMap(
+                                map,
+                                new MVMap.Builder<Object, Document>()
+                                        .valueType(new DocumentType()));
+                return super.openOrCreateCollection(collection, options);
+            }
+
+            @Override
+            protected Index<Object> openOrCreateUniqueIndex(
+                    String collection, String index, List<IndexKey> keys, boolean sparse) {
+                return IdIndex.of(super.openOrCreateUniqueIndex(collection, index, keys, sparse));
+            }
+        };
     }
 
     @Override

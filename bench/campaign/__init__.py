@@ -1,0 +1,1 @@
+"""The campaign: real meetings while webhooks, handlers, the database and the objects fail."""
