@@ -2,7 +2,7 @@
 
 The SDK (livekit 1.1) gives every audio event to the queue of every stream, which filters it: work
 that grows with the square of the speakers, and two hops over the event loop for each frame. The
-router subscribes once and hands each frame to its track in the SDK's own callback thread. That
+router takes the frames first and hands each to its track in the SDK's own callback thread. That
 uses names which the SDK does not promise: they are used in this file only, for the versions that
 were tried, and with any other the stock stream is used.
 """
@@ -56,18 +56,23 @@ class StockTap:
 
 
 class Router:
-    """The process's one subscriber of audio events."""
+    """The process's one taker of audio events.
+
+    It stands before the SDK's queue and not in it. There it would be called with the queue's lock
+    held, and hold up for its consumers' locks; while Python, where it collects a forgotten room in
+    a thread that holds one of those, waits for the queue's lock: nothing would ever go on.
+    """
 
     def __init__(self) -> None:
-        """Subscribe to the SDK's events."""
+        """Stand before the SDK's queue of events."""
         self._client = _ffi_client.FfiClient.instance
-        self._routes: dict[int, Receive] = {}
-        self._early: dict[int, list[bytes]] = {}
+        self._routes: dict[int, _Route] = {}
         self._opening = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # nothing is called while it is held
         self._threads = _Threads()
-        # Nothing is ever put into this subscription's queue: its filter does the work.
-        self._client.queue.subscribe(_NoLoop(), self._route)
+        queue = self._client.queue
+        self._others = queue.put
+        queue.put = self._put
 
     @staticmethod
     def usable() -> bool:
@@ -86,51 +91,90 @@ class Router:
         wanted.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
         with self._lock:
             self._opening += 1
-        # Without the lock: the SDK's thread may need it before it can answer.
         try:
             stream = self._client.request(request).new_audio_stream.stream
+            handle = _ffi_client.FfiHandle(stream.handle.id)
+            with self._lock:
+                route = self._routes.setdefault(handle.handle, _Route())
+                route.wanted = True
         finally:
             with self._lock:
                 self._opening -= 1
-        handle = _ffi_client.FfiHandle(stream.handle.id)
-        with self._lock:
-            for pcm in self._early.pop(handle.handle, ()):
-                receive(pcm)
-            self._routes[handle.handle] = receive
-            if not self._opening:
-                self._early.clear()
+                if not self._opening:
+                    self._routes = {h: r for h, r in self._routes.items() if r.wanted}
+        route.open(receive)
         return RoutedTap(self, handle)
 
     def close(self, handle: Any) -> None:
         """Take no more of this stream's audio, and release it."""
         with self._lock:
-            self._routes.pop(handle.handle, None)
+            route = self._routes.pop(handle.handle, None)
+        if route is not None:
+            route.close()
         handle.dispose()
 
-    def _route(self, event: Any) -> bool:
+    def _put(self, event: Any) -> None:
+        """What the SDK calls with every event, in threads of its own."""
         self._threads.keep()
+        if not self._take(event):
+            self._others(event)
+
+    def _take(self, event: Any) -> bool:
+        """Take an event if it is audio that was asked for here."""
         if event.WhichOneof("message") != "audio_stream_event":
             return False
         audio = event.audio_stream_event
         if audio.WhichOneof("message") != "frame_received":
             return False
+        with self._lock:
+            route = self._routes.get(audio.stream_handle)
+            if route is None and self._opening:  # the first frame may come before its route
+                route = self._routes[audio.stream_handle] = _Route()
+        # A stock stream elsewhere in the process (a test's listener) owns the frames of its own.
+        if route is None:
+            return False
         owned = audio.frame_received.frame
         info = owned.info
-        # A stock stream elsewhere in the process (a test's listener) owns the frames of its own.
+        size = info.num_channels * info.samples_per_channel * ctypes.sizeof(ctypes.c_int16)
+        pcm = ctypes.string_at(info.data_ptr, size)
+        self._client._ffi_lib.livekit_ffi_drop_handle(ctypes.c_uint64(owned.handle.id))
+        try:
+            route.take(pcm)
+        except Exception:
+            log.exception("audio could not be taken")
+        return True
+
+
+class _Route:
+    """Where one stream's audio goes; what comes before that is known waits here."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._receive: Receive | None = None
+        self._early: list[bytes] = []
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def take(self, pcm: bytes) -> None:
+        """Hand on the next audio."""
         with self._lock:
-            receive = self._routes.get(audio.stream_handle)
-            if receive is None and self._opening:  # the first frame may come before its route
-                receive = self._early.setdefault(audio.stream_handle, []).append
-            if receive is None:
-                return False
-            try:
-                size = info.num_channels * info.samples_per_channel * ctypes.sizeof(ctypes.c_int16)
-                receive(ctypes.string_at(info.data_ptr, size))
-            except Exception:
-                log.exception("audio could not be taken")
-            finally:
-                self._client._ffi_lib.livekit_ffi_drop_handle(ctypes.c_uint64(owned.handle.id))
-        return False
+            if self._receive is not None:
+                self._receive(pcm)
+            elif not self._closed:
+                self._early.append(pcm)
+
+    def open(self, receive: Receive) -> None:
+        """Hand on what has come, and all that comes."""
+        with self._lock:
+            for pcm in self._early:
+                receive(pcm)
+            self._early.clear()
+            self._receive = receive
+
+    def close(self) -> None:
+        """Hand nothing on any more."""
+        with self._lock:
+            self._receive, self._closed = None, True
 
 
 class _Threads(threading.local):
@@ -161,13 +205,6 @@ class RoutedTap:
     async def aclose(self) -> None:
         """Close the stream."""
         self._router.close(self._handle)
-
-
-class _NoLoop:
-    """Stands where the SDK wants an event loop, and is never called."""
-
-    def call_soon_threadsafe(self, *_: object) -> None:
-        raise AssertionError("the router's filter lets nothing through")
 
 
 _router: Router | None = None

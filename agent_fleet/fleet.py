@@ -11,7 +11,7 @@ from agent_fleet.dispatcher import Caption, CaptionSink
 from agent_fleet.gate import SpeechGate
 from agent_fleet.languages import Languages
 from agent_fleet.manager import PipelineManager
-from agent_fleet.memory import give_back_after
+from agent_fleet.memory import collect
 from agent_fleet.metrics import FleetMetrics
 from agent_fleet.part_spool import PartSpool
 from agent_fleet.partial_feed import PartialFeed
@@ -25,6 +25,7 @@ from agent_fleet.segment_spool import SegmentSpool
 from agent_fleet.segment_storer import SegmentSink, SegmentStorer
 from agent_fleet.speaker import SpeakerParts
 from agent_fleet.speaker_track import SpeakerTrack
+from agent_fleet.stuck_loops import StuckLoops
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
 from agent_fleet.voice.record import RecordParts
@@ -76,6 +77,7 @@ class Fleet:
             settings.part_wait_seconds,
         )
         self.recorder = Recorder(self._recordings)
+        self.loops = StuckLoops(settings.stuck_seconds)
         self._stores = stores
         self.metrics = FleetMetrics(self.manager, self.languages.memory)
         endpoint = settings.otlp_endpoint
@@ -99,7 +101,8 @@ class Fleet:
             log.info("finishing what was left", segments=segments, recordings=recordings)
         self._watching = [
             asyncio.create_task(self.metrics.watch_loop()),
-            asyncio.create_task(give_back_after(lambda: self.manager.left)),
+            asyncio.create_task(self.loops.watch()),
+            asyncio.create_task(collect(lambda: self.manager.left)),
         ]
         if self.settings.voice_preload:
             await self.voice.preload()

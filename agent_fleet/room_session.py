@@ -140,6 +140,7 @@ class RoomSession:
         self._spawn(self._agents.keep_in_touch(self._share.changed))
         self._spawn(self._tend())
         self._spawn(self._fleet.metrics.watch_loop("room"))
+        self._spawn(self._fleet.loops.tell())
         speaking = asyncio.create_task(self.voice.run())
         telling = asyncio.create_task(self._desk.run())
         self._room.local_participant.register_rpc_method(LANGUAGE, self._on_language)

@@ -33,7 +33,7 @@ class FleetWorker:
         settings = fleet.settings
         self._fleet = fleet
         self._sessions: set[RoomSession] = set()
-        self._names: set[str] = set()
+        self._rooms: set[str] = set()
         self._lock = threading.Lock()  # each job runs in a thread of its own
         self._registered = False
         self._server = AgentServer(
@@ -88,7 +88,7 @@ class FleetWorker:
     async def _answer(self, request: JobRequest) -> None:
         """Take a job, unless this process is full or in its room already: another may be meant."""
         with self._lock:
-            there = request.room.name in self._names
+            there = request.room.sid in self._rooms
         full = self._fleet.manager.load() >= LOAD_LIMIT
         if there or full:
             log.info("job left to another", reason="full" if full else "there already")
@@ -97,13 +97,14 @@ class FleetWorker:
             await request.accept()
 
     async def _attend(self, ctx: JobContext) -> None:
-        name = ctx.job.room.name
+        # By sid: a room of the same name may open while its predecessor is still being left.
+        sid = ctx.job.room.sid
         with self._lock:
-            if name in self._names:
-                log.warning("sent twice to one room", room=name)
+            if sid in self._rooms:
+                log.warning("sent twice to one room", room_sid=sid)
                 ctx.shutdown("this process is in the room already")
                 return
-            self._names.add(name)
+            self._rooms.add(sid)
         session = RoomSession(self._fleet, ctx.room)
         self._sessions.add(session)
         try:
@@ -113,7 +114,7 @@ class FleetWorker:
         finally:
             self._sessions.discard(session)
             with self._lock:
-                self._names.discard(name)
+                self._rooms.discard(sid)
             ctx.shutdown("room attended")
 
 

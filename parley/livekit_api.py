@@ -20,6 +20,9 @@ from parley.errors import LiveKitError, LiveKitUnavailableError, NotFoundError, 
 from parley.settings import Settings
 
 
+_OFFERED_MS = 15_000  # an agent's answer takes LiveKit a second or two
+
+
 @dataclass(frozen=True)
 class LiveRoom:
     """A room that is open in LiveKit now."""
@@ -400,8 +403,16 @@ class LiveKit:
             found = await self._api.egress.list_egress(request)
         return [_egress(info) for info in found.items if info.track.track_id]
 
-    async def agent_at_work(self, room_name: str, agent_name: str) -> bool:
-        """Whether this agent was sent to a room and its job has not ended."""
+    async def agent_at_work(self, room_name: str, agent_name: str, now_ms: int) -> bool:
+        """Whether this agent is in a room, or on its way: asked for and not given up.
+
+        LiveKit offers a job once: with nobody there to take it, it is forgotten but stays listed.
+
+        Args:
+            room_name: the room.
+            agent_name: the agent's.
+            now_ms: the time in ms since the epoch.
+        """
         try:
             with _our_errors():
                 found = await self._api.agent_dispatch.list_dispatch(room_name)
@@ -413,18 +424,10 @@ class LiveKit:
             api.JobStatus.JS_CANCELLED,
         )
         return any(
-            not jobs or any(job.state.status not in ended for job in jobs)
-            for jobs in (d.state.jobs for d in found if d.agent_name == agent_name)
+            any(job.state.status not in ended for job in sent.jobs)
+            or (not sent.jobs and now_ms - sent.created_at // 1_000_000 < _OFFERED_MS)
+            for sent in (d.state for d in found if d.agent_name == agent_name)
         )
-
-    async def agents_dispatched(self, room_name: str) -> list[str]:
-        """The names of the agents that were sent to a room; LiveKit's own nameless one aside."""
-        try:
-            with _our_errors():
-                found = await self._api.agent_dispatch.list_dispatch(room_name)
-        except NotFoundError:
-            return []
-        return [dispatch.agent_name for dispatch in found if dispatch.agent_name]
 
     def join_token(
         self,

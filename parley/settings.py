@@ -193,6 +193,12 @@ class Settings(BaseSettings):
     watchdog_seconds: float = Field(
         10.0, description="A recogniser call that takes longer is taken for hanging, in seconds."
     )
+    stuck_seconds: float = Field(
+        30.0,
+        ge=0,
+        description="An agent process that stands still for so many seconds ends itself, and its "
+        "rooms are taken up anew; 0 lets it stand.",
+    )
     drain_seconds: float = Field(
         0.0, description="How long running rooms may go on after SIGTERM, in seconds."
     )

@@ -147,7 +147,7 @@ class Reconciler:
 
     async def _send_agent(self, report: Report, room: Room, people: list[LiveParticipant]) -> None:
         name = self.settings.agent_name
-        if people and not await self.livekit.agent_at_work(room.name, name):
+        if people and not await self.livekit.agent_at_work(room.name, name, self.clock()):
             report.repairs["agent-sent"] += 1
             await self.livekit.dispatch_agent(room.name, name)
 

@@ -47,7 +47,7 @@ async def open_room(
     """
     live = await livekit.create_room(name)
     new = await stores.rooms.register(live.sid, live.name, options, clock())
-    if agent_name not in await livekit.agents_dispatched(name):
+    if not await livekit.agent_at_work(name, agent_name, clock()):
         await livekit.dispatch_agent(name, agent_name)
     return await _registered(stores, livekit, live.sid, new, clock)
 

@@ -218,6 +218,23 @@ async def test_a_deleted_room_still_ends_well(meeting: Meeting) -> None:
     assert seconds > 1.5
 
 
+async def test_a_room_that_is_opened_again_at_once_gets_the_agent(meeting: Meeting) -> None:
+    alice = await meeting.person("alice")
+    track_sid = await alice.publish()
+    await alice.speak(say(SENTENCE))
+    name = meeting.room.name
+    await meeting.livekit.delete_room(name)
+    again = await meeting.livekit.create_room(name)
+    await meeting.livekit.dispatch_agent(name, meeting.settings.agent_name)
+
+    async def there() -> bool:
+        return any(p.agent and p.active for p in await meeting.livekit.list_participants(name))
+
+    await eventually(there, what="the agent comes back")
+    assert again.sid != meeting.room.sid
+    await meeting.ended(track_sid)
+
+
 async def test_the_assistants_voice_is_not_a_speaker(meeting: Meeting, fleet: FleetProcess) -> None:
     alice = await meeting.person("alice")
     voice = await meeting.person("voice")

@@ -145,9 +145,11 @@ async def test_what_webhooks_did_not_tell_of_is_found(world: World) -> None:
         await until(listed)
         repairs = await world.reconcile()
         assert repairs == {"agent-sent": 1}
-        assert await world.livekit.agent_at_work(name, "parley")
+        assert await world.livekit.agent_at_work(name, "parley", world.clock())
         assert (await world.stores.rooms.get(live.sid)).pending_tracks == (track,)
         assert await world.reconcile() == {}, "the agent is sent once"
+        repairs = await world.reconcile(after_ms=20_000)
+        assert repairs == {"agent-sent": 1}, "nobody took it: LiveKit has forgotten it"
 
     async def gone() -> bool:
         return not await world.livekit.list_participants(name)

@@ -8,6 +8,7 @@ import pytest
 
 from functions.webhook.app import create_app
 from functions.webhook.services import Services
+from parley.clock import wall_clock_ms
 from parley.livekit_api import LiveKit
 from tests.integration.webhook.conftest import bearer
 from tests.integration.webhook.speaking import in_room, track_sids, until
@@ -29,7 +30,7 @@ async def test_a_room_is_opened_registered_and_gets_one_agent(
     room = first.json()["room"]
     assert again.json()["room"]["sid"] == room["sid"]
     assert [live.sid for live in await services.livekit.list_rooms([name])] == [room["sid"]]
-    assert await services.livekit.agents_dispatched(name) == ["parley"]
+    assert await services.livekit.agent_at_work(name, "parley", wall_clock_ms())
     shown = await api.get(f"/rooms/{room['sid']}", headers=admin)
     assert shown.json() == room
     assert room["status"] == "active"
