@@ -19,7 +19,6 @@ from parley.clock import Clock, wall_clock_ms
 from parley.errors import LiveKitError, LiveKitUnavailableError, NotFoundError, UnauthorizedError
 from parley.settings import Settings
 
-
 _OFFERED_MS = 15_000  # an agent's answer takes LiveKit a second or two
 
 

@@ -17,8 +17,8 @@ from parley.livekit_api import LiveKit
 from parley.settings import Settings
 
 RATE = 48_000
-FRAME = RATE // 100
-"""Samples that are sent at once: 10 ms."""
+_PIECE = RATE // 10
+"""Samples that are sent at once: 100 ms. With a tenth of it, twenty speakers keep a core busy."""
 _HEARD_WITHIN_S = 90.0
 
 
@@ -30,7 +30,7 @@ class Script:
         seed: where it comes from.
         starts_s: when it opens.
         seed_race: people are in and speak before anybody registers the room.
-        stays: for each speaker when they come, and how long they stay once the agent hears them.
+        stays: for each speaker when they come, and how much they say once the agent hears them.
         returns: the first speaker leaves, comes back under the same identity and speaks again.
         ending: the host finalises it, LiveKit closes it, or both.
         again: a second room of the same name is held after it, if LiveKit closed it.
@@ -143,27 +143,40 @@ async def _speak(
         track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
         publication = await room.local_participant.publish_track(track)
         held.published.append(publication.sid)
-        enough = asyncio.Event()
-        speaking = asyncio.create_task(_talk(source, clip, enough))
+        heard, gone = asyncio.Event(), asyncio.Event()
+        speaking = asyncio.create_task(_talk(source, clip, stay_s, heard, gone))
         try:
             async with asyncio.timeout(_HEARD_WITHIN_S):
                 await publication.wait_for_subscription()
-            await asyncio.sleep(stay_s)
+            heard.set()
+            await asyncio.shield(speaking)
         finally:
-            enough.set()  # not cancelled: the SDK still reads a frame that it was given
+            gone.set()  # not cancelled: the SDK still reads a frame that it was given
             await speaking
     finally:
         await room.disconnect()
         await source.aclose()
 
 
-async def _talk(source: rtc.AudioSource, clip: NDArray[np.int16], enough: asyncio.Event) -> None:
-    """Say the clip over and over, in real time, until it is enough."""
-    at = 0
-    while not enough.is_set():
-        samples = np.take(clip, range(at, at + FRAME), mode="wrap")
-        await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, FRAME))
-        at = (at + FRAME) % len(clip)
+async def _talk(
+    source: rtc.AudioSource,
+    clip: NDArray[np.int16],
+    seconds: float,
+    heard: asyncio.Event,
+    gone: asyncio.Event,
+) -> None:
+    """Say the clip over and over, in real time: until somebody hears it, and for `seconds` more.
+
+    Seconds of speech and not of the clock: a busy machine may be late with them.
+    """
+    at, left = 0, round(seconds * RATE)
+    while left > 0 and not gone.is_set():
+        samples = np.take(clip, range(at, at + _PIECE), mode="wrap")
+        await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, _PIECE))
+        at = (at + _PIECE) % len(clip)
+        if heard.is_set():
+            left -= _PIECE
+    await source.wait_for_playout()
 
 
 @stamina.retry(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.campaign.faults import FaultyPlan, Toxiproxy, choose, direct, toxiproxy
 from bench.campaign.relay import DROPPED, Relay
-from bench.campaign.rooms import FRAME, RATE, Held, Script, hold
+from bench.campaign.rooms import RATE, Held, Script, hold
 from bench.campaign.verdict import missing
 from parley.audio.ogg import decode
 from parley.auth import mint
@@ -31,6 +31,7 @@ from parley_cli.stack.stack import Stack
 
 SPEECH = Path(__file__).parents[2] / "tests" / "data" / "two_sentences.ogg"
 _SILENCE_RMS = 0.002
+_FRAME = RATE // 100
 
 
 @dataclass
@@ -89,7 +90,7 @@ async def battlefield(folder: Path, seed: int, *, drop: float = DROPPED) -> Asyn
 
 def _spoken(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """What is said, without a pause: whichever seconds of it are heard, there are words in them."""
-    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
     loud = np.sqrt((frames**2).mean(axis=1)) > _SILENCE_RMS
     said: NDArray[np.int16] = (frames[loud].ravel() * 32767).astype(np.int16)
     return said
