@@ -18,8 +18,9 @@ PAUSE_MS = 1_000
 
 # Whisper invents words in silence and noise, and repeats itself when it is fed its own text. What
 # holds it back: silence is cut out first (Silero VAD), a window does not see the text before it, a
-# window that compresses too well (repetition) or is likely no speech is refused, and silent
-# stretches around words of low probability are skipped.
+# window that compresses too well (repetition) or is likely no speech is refused. Not used is
+# `hallucination_silence_threshold`: it took out whole recordings of cut-off speech, and nothing of
+# what the others let through.
 _GUARDS: dict[str, Any] = {
     "vad_filter": True,
     "vad_parameters": {"min_silence_duration_ms": 500, "speech_pad_ms": 200},
@@ -27,7 +28,6 @@ _GUARDS: dict[str, Any] = {
     "no_speech_threshold": 0.6,
     "log_prob_threshold": -1.0,
     "compression_ratio_threshold": 2.4,
-    "hallucination_silence_threshold": 2.0,
 }
 _MIN_PROBABILITY = 0.15  # mean of an utterance's words; below it the words are a guess
 

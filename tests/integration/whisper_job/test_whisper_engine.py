@@ -10,6 +10,8 @@ from parley.errors import ModelError
 from parley.transcribe import WhisperTranscriber
 from tests.integration.whisper_job.conftest import SPEECH
 
+CUT_OFF = SPEECH.with_name("cut_off.ogg")
+
 
 def plain(text: str) -> str:
     return " ".join("".join(c for c in text.lower() if c.isalpha() or c == " ").split())
@@ -28,6 +30,11 @@ def test_words_and_times(whisper: WhisperTranscriber) -> None:
         times = [t for w in utterance.words for t in (w.start_ms, w.end_ms)]
         assert times == sorted(times)
         assert all(0.0 <= w.probability <= 1.0 for w in utterance.words)
+
+
+def test_speech_that_is_cut_off_is_heard_all_the_same(whisper: WhisperTranscriber) -> None:
+    heard = " ".join(u.text for u in whisper.transcribe(decode(CUT_OFF, 16_000)))
+    assert "budget for the next meeting good morning everyone" in plain(heard)
 
 
 @pytest.mark.parametrize("loudness", [0.0, 0.002, 0.05])
