@@ -41,16 +41,19 @@ def chosen(environment: MutableMapping[str, str], wanted: str | None) -> Iterato
         del environment[_CHOICE]
 
 
-def _load() -> Any:
+def _load() -> tuple[Any, bool]:
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text()
     except OSError:  # not Linux
         cpuinfo = ""
-    with chosen(os.environ, kernels(cpuinfo)):
+    wanted = kernels(cpuinfo)
+    with chosen(os.environ, wanted):
         library = importlib.import_module("vosk")
     library.SetLogLevel(-1)
-    return library
+    return library, wanted is not None and os.environ.get(_CHOICE, wanted) == wanted
 
 
-vosk: Any = _load()
-"""The `vosk` package, told to log nothing."""
+vosk: Any
+SMALL_PRODUCTS: bool
+vosk, SMALL_PRODUCTS = _load()
+"""The `vosk` package, told to log nothing; and whether it has kernels for small products here."""

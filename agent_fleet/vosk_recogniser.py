@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_fleet.vosk_library import vosk
+from agent_fleet.model_folder import suited
+from agent_fleet.vosk_library import SMALL_PRODUCTS, vosk
 from parley.errors import AudioError, ModelError, RecogniserError
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
@@ -50,7 +51,8 @@ class VoskModel:
         """
         _check_model_folder(path)
         try:
-            self._model = vosk.Model(str(path))
+            with suited(path, small_products=SMALL_PRODUCTS) as folder:
+                self._model = vosk.Model(str(folder))
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk can't load the model in {path}: is it complete?") from error
         self.path = path

@@ -12,7 +12,8 @@ from typing import Any
 import jiwer
 
 from agent_fleet.languages import PROJECT_MODEL
-from agent_fleet.vosk_library import vosk
+from agent_fleet.model_folder import suited
+from agent_fleet.vosk_library import SMALL_PRODUCTS, vosk
 from bench.speech_load import Load, ScriptedSpeaker, speakers
 from bench.stand import Agent, Stand, Strangers, publishing
 from parley_cli.demo.latency import CaptionLatencies, caption_latencies, percentile
@@ -119,7 +120,8 @@ def bare_loop(people: tuple[ScriptedSpeaker, ...], load: Load) -> Row:
     It is fed as fast as it takes it: its CPU is what it would use in real time, and its captions
     come at the end of the audio that they were heard in.
     """
-    model = vosk.Model(str(PROJECT_MODEL))
+    with suited(PROJECT_MODEL, small_products=SMALL_PRODUCTS) as folder:
+        model = vosk.Model(str(folder))
     captions: list[Caption] = []
     began_s = time.process_time()
     for number, person in enumerate(people):
