@@ -207,6 +207,15 @@ class RoutedTap:
         self._router.close(self._handle)
 
 
+def prepare() -> None:
+    """Load the SDK's library, before threads do.
+
+    Two rooms that are the first of a process would each make the one client of it, and what LiveKit
+    answers would reach one of them.
+    """
+    _ffi_client.FfiClient.instance  # noqa: B018 - made when it is first asked for
+
+
 _router: Router | None = None
 _router_lock = threading.Lock()
 

@@ -15,6 +15,7 @@ from livekit.agents import (
     JobRequest,
 )
 
+from agent_fleet.audio_tap import prepare
 from agent_fleet.fleet import Fleet
 from agent_fleet.room_session import RoomSession
 from parley.telemetry.logs import get_logger
@@ -69,6 +70,7 @@ class FleetWorker:
     async def run(self) -> None:
         """Stay connected until `close`; raises when LiveKit stays unreachable."""
         await asyncio.to_thread(_import_job_runner)
+        prepare()
         await self._server.run(devmode=False)
 
     async def close(self, wait_s: float) -> None:

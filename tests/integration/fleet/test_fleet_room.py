@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,14 @@ from parley.rooms.closing import close_room
 from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
-from tests.integration.fleet.conftest import FleetProcess, eventually, open_room
+from parley_cli.stack.stack import Stack
+from tests.integration.fleet.conftest import (
+    ROBOT,
+    FleetProcess,
+    eventually,
+    new_settings,
+    open_room,
+)
 from tests.integration.fleet.speech import Person, say, silence
 
 SENTENCE = "can you review the budget"
@@ -259,3 +267,33 @@ async def test_rooms_that_open_at_once_each_get_the_agent(
             opening.create_task(
                 rooms.enter_async_context(open_room(livekit, stores, fleet_settings))
             )
+
+
+async def test_the_first_rooms_of_a_process_may_open_at_once(
+    mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
+) -> None:
+    servers = (mongo_server, minio_server, livekit_server)
+    settings = await asyncio.to_thread(new_settings, *servers, state_dir=tmp_path / "state")
+    process = FleetProcess(settings, tmp_path / "fleet.log", extra=ROBOT)
+    await asyncio.to_thread(process.start)
+    stores = Stores.from_settings(settings)
+    try:
+        async with LiveKit.from_settings(settings) as livekit, AsyncExitStack() as rooms:
+            opening = [
+                rooms.enter_async_context(open_room(livekit, stores, settings)) for _ in "abcd"
+            ]
+            people = [
+                Person(settings.livekit_url, livekit.join_token(room.name, "alice"))
+                for room in await asyncio.gather(*opening)
+            ]
+            await asyncio.gather(*(person.join() for person in people))
+            sids = set(await asyncio.gather(*(person.publish() for person in people)))
+
+            async def all_heard() -> bool:
+                return {p["track_sid"] for p in await process.pipelines()} == sids
+
+            await eventually(all_heard, what="everybody is heard")
+            await asyncio.gather(*(person.leave() for person in people))
+    finally:
+        stores.close()
+        assert await asyncio.to_thread(process.stop) == 0
