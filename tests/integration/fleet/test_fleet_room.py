@@ -16,12 +16,10 @@ from parley.rooms.closing import close_room
 from parley.settings import Settings
 from parley.storage import Stores
 from parley_cli.demo.listener import Listener
-from parley_cli.stack.stack import Stack
 from tests.integration.fleet.conftest import (
     ROBOT,
     FleetProcess,
     eventually,
-    new_settings,
     open_room,
 )
 from tests.integration.fleet.speech import Person, say, silence
@@ -270,20 +268,18 @@ async def test_rooms_that_open_at_once_each_get_the_agent(
 
 
 async def test_the_first_rooms_of_a_process_may_open_at_once(
-    mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
+    direct: Settings, tmp_path: Path
 ) -> None:
-    servers = (mongo_server, minio_server, livekit_server)
-    settings = await asyncio.to_thread(new_settings, *servers, state_dir=tmp_path / "state")
-    process = FleetProcess(settings, tmp_path / "fleet.log", extra=ROBOT)
+    process = FleetProcess(direct, tmp_path / "fleet.log", extra=ROBOT)
     await asyncio.to_thread(process.start)
-    stores = Stores.from_settings(settings)
+    stores = Stores.from_settings(direct)
     try:
-        async with LiveKit.from_settings(settings) as livekit, AsyncExitStack() as rooms:
+        async with LiveKit.from_settings(direct) as livekit, AsyncExitStack() as rooms:
             opening = [
-                rooms.enter_async_context(open_room(livekit, stores, settings)) for _ in "abcd"
+                rooms.enter_async_context(open_room(livekit, stores, direct)) for _ in "abcd"
             ]
             people = [
-                Person(settings.livekit_url, livekit.join_token(room.name, "alice"))
+                Person(direct.livekit_url, livekit.join_token(room.name, "alice"))
                 for room in await asyncio.gather(*opening)
             ]
             await asyncio.gather(*(person.join() for person in people))

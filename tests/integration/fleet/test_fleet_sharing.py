@@ -27,12 +27,10 @@ from parley.domain.track import Recording
 from parley.livekit_api import LiveKit
 from parley.settings import Settings
 from parley.storage import Stores
-from parley_cli.stack.stack import Stack
 from tests.integration.fleet.conftest import (
     FleetProcess,
     eventually,
     free_port,
-    new_settings,
     open_room,
 )
 from tests.integration.fleet.speech import Person, say, silence
@@ -40,13 +38,6 @@ from tests.integration.fleet.speech import Person, say, silence
 SENTENCES = ("can you review the budget", "the report is ready", "thank you for the update")
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-def direct(
-    mongo_server: Stack, minio_server: Stack, livekit_server: Stack, tmp_path: Path
-) -> Settings:
-    return new_settings(mongo_server, minio_server, livekit_server, state_dir=tmp_path / "state")
 
 
 @pytest.fixture
