@@ -1,59 +1,51 @@
-"""Loads libvosk with the matrix kernels that suit a small network: import `vosk` from here.
+"""Loads libvosk with what multiplies small matrices well: import `vosk` from here.
 
-A live network is given two or three steps at a time. The OpenBLAS inside libvosk 0.3.45 has kernels
-for so small products among those for AVX-512 only, and chooses those on Intel's processors only: on
-AMD's it copies all weights anew for each product, half of all time. Measured on one of them: 1.3 %
-of a core a talker instead of 2.8 %, with the same words.
+Why, and what it is worth: `parley/matrix_kernels.py`.
 """
 
+import ctypes
 import importlib
 import os
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from parley.matrix_kernels import BLIS, Kernels, cpuinfo, kernels
+
 _CHOICE = "OPENBLAS_CORETYPE"
-_KERNELS = "SkylakeX"
-_NEEDED = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "fma", "avx2"})
-
-
-def kernels(cpuinfo: str) -> str | None:
-    """The OpenBLAS kernels to ask for; None leaves the choice to OpenBLAS.
-
-    Args:
-        cpuinfo: what Linux's /proc/cpuinfo says.
-    """
-    flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
-    return _KERNELS if set(flags.split()) >= _NEEDED else None
+_AVX512_KERNELS = "SkylakeX"
 
 
 @contextmanager
-def chosen(environment: MutableMapping[str, str], wanted: str | None) -> Iterator[None]:
-    """Ask for kernels while a library is loaded, unless the environment does so already."""
-    if wanted is None or _CHOICE in environment:
-        yield
-        return
-    environment[_CHOICE] = wanted
-    try:
-        yield
-    finally:
-        del environment[_CHOICE]
+def chosen(environment: MutableMapping[str, str], wanted: Kernels) -> Iterator[Kernels]:
+    """While a library is loaded it finds these; whoever chose in the environment has the last word.
+
+    Yields:
+        What it finds.
+    """
+    if _CHOICE in environment:
+        asked = environment[_CHOICE].casefold() == _AVX512_KERNELS.casefold()
+        yield Kernels.AVX512 if asked else Kernels.OWN
+    elif wanted is Kernels.AVX512:
+        environment[_CHOICE] = _AVX512_KERNELS
+        try:
+            yield wanted
+        finally:
+            del environment[_CHOICE]
+    else:
+        if wanted is Kernels.BLIS:
+            ctypes.CDLL(BLIS, mode=ctypes.RTLD_GLOBAL)  # before libvosk, which then uses this one's
+        yield wanted
 
 
-def _load() -> tuple[Any, bool]:
-    try:
-        cpuinfo = Path("/proc/cpuinfo").read_text()
-    except OSError:  # not Linux
-        cpuinfo = ""
-    wanted = kernels(cpuinfo)
-    with chosen(os.environ, wanted):
+def _load() -> tuple[Any, Kernels]:
+    with chosen(os.environ, kernels(cpuinfo())) as found:
         library = importlib.import_module("vosk")
     library.SetLogLevel(-1)
-    return library, wanted is not None and os.environ.get(_CHOICE, wanted) == wanted
+    return library, found
 
 
 vosk: Any
-SMALL_PRODUCTS: bool
-vosk, SMALL_PRODUCTS = _load()
-"""The `vosk` package, told to log nothing; and whether it has kernels for small products here."""
+KERNELS: Kernels
+vosk, KERNELS = _load()
+"""The `vosk` package, told to log nothing; and what multiplies its matrices."""

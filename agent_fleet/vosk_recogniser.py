@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_fleet.model_folder import suited
-from agent_fleet.vosk_library import SMALL_PRODUCTS, vosk
+from agent_fleet.vosk_library import KERNELS, vosk
 from parley.errors import AudioError, ModelError, RecogniserError
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
@@ -51,7 +51,7 @@ class VoskModel:
         """
         _check_model_folder(path)
         try:
-            with suited(path, small_products=SMALL_PRODUCTS) as folder:
+            with suited(path, KERNELS) as folder:
                 self._model = vosk.Model(str(folder))
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk can't load the model in {path}: is it complete?") from error

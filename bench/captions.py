@@ -13,7 +13,7 @@ import jiwer
 
 from agent_fleet.languages import PROJECT_MODEL
 from agent_fleet.model_folder import suited
-from agent_fleet.vosk_library import SMALL_PRODUCTS, vosk
+from agent_fleet.vosk_library import KERNELS, vosk
 from bench.speech_load import Load, ScriptedSpeaker, speakers
 from bench.stand import Agent, Stand, Strangers, publishing
 from parley_cli.demo.latency import CaptionLatencies, caption_latencies, percentile
@@ -120,7 +120,7 @@ def bare_loop(people: tuple[ScriptedSpeaker, ...], load: Load) -> Row:
     It is fed as fast as it takes it: its CPU is what it would use in real time, and its captions
     come at the end of the audio that they were heard in.
     """
-    with suited(PROJECT_MODEL, small_products=SMALL_PRODUCTS) as folder:
+    with suited(PROJECT_MODEL, KERNELS) as folder:
         model = vosk.Model(str(folder))
     captions: list[Caption] = []
     began_s = time.process_time()

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench import bare_receiver
+from bench.bare_receiver import Floor
 from bench.captions import Row, bare_loop, run
 from bench.speech_load import Load, speakers
 from bench.stand import Stand, stand
@@ -38,11 +40,13 @@ class Plan:
     variants: Sequence[str]
     seconds: float
     readers: bool
+    receiver: bool
 
 
-async def measure(servers: Stand, plan: Plan, as_json: bool) -> list[Row]:
+async def measure(servers: Stand, plan: Plan, as_json: bool) -> tuple[list[Row], list[Floor]]:
     """A fresh agent for each variant, and a room for each row."""
-    rows = []
+    rows: list[Row] = []
+    floors: list[Floor] = []
     for variant in plan.variants:
         for load in plan.loads:
             for count in plan.speakers:
@@ -56,17 +60,22 @@ async def measure(servers: Stand, plan: Plan, as_json: bool) -> list[Row]:
                         variant,
                         readers=plan.readers,
                     )
+                    if plan.receiver and variant == plan.variants[-1]:
+                        floors.append(
+                            await bare_receiver.run(servers, agent, count, load, plan.seconds)
+                        )
                 rows.append(row)
                 if variant == plan.variants[-1]:
                     rows.append(bare_loop(tuple(speakers(count, load, plan.seconds)), load))
                 if as_json:
                     show(rows[rows.index(row) :], as_json=True)
+                    show(floors[-1:], as_json=True)
                 else:
                     print(f"{variant}, {load}, {count} speakers: done", file=sys.stderr)
-    return rows
+    return rows, floors
 
 
-async def main_async(plan: Plan, as_json: bool) -> list[Row]:
+async def main_async(plan: Plan, as_json: bool) -> tuple[list[Row], list[Floor]]:
     """Measure on servers of its own."""
     async with stand() as servers:
         return await measure(servers, plan, as_json)
@@ -85,6 +94,9 @@ def main() -> None:
     parser.add_argument(
         "--readers", action="store_true", help="send captions to all speakers, not to one client"
     )
+    parser.add_argument(
+        "--receiver", action="store_true", help="and what it costs to take the audio and drop it"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     wanted = parser.parse_args()
     counts = wanted.speakers or ("20" if wanted.ablate else ",".join(map(str, DEFAULT_SPEAKERS)))
@@ -94,10 +106,12 @@ def main() -> None:
         variants=wanted.variant or (list(ABLATIONS) if wanted.ablate else ["full"]),
         seconds=wanted.seconds,
         readers=wanted.readers,
+        receiver=wanted.receiver,
     )
-    rows = asyncio.run(main_async(plan, wanted.json))
+    rows, floors = asyncio.run(main_async(plan, wanted.json))
     if not wanted.json:
         show(rows, title=f"One agent on one core (machine load {os.getloadavg()[0]:.1f})")
+        show(floors, title="A participant that takes the audio and drops it, on the same core")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A model's folder as it is loaded where small matrix products are slow."""
+"""A model's folder as it is loaded where short steps cost much."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from agent_fleet.languages import PROJECT_MODEL
 from agent_fleet.model_folder import suited
+from parley.matrix_kernels import Kernels
 
 
 def conf(folder: Path) -> list[str]:
@@ -13,8 +14,9 @@ def conf(folder: Path) -> list[str]:
     return (folder / "conf" / "model.conf").read_text().splitlines()
 
 
-def test_the_projects_model_takes_longer_steps_and_is_else_the_same() -> None:
-    with suited(PROJECT_MODEL, small_products=False) as folder:
+@pytest.mark.parametrize("kernels", [Kernels.OWN, Kernels.BLIS])
+def test_the_projects_model_takes_longer_steps_and_is_else_the_same(kernels: Kernels) -> None:
+    with suited(PROJECT_MODEL, kernels) as folder:
         assert set(conf(PROJECT_MODEL)) ^ set(conf(folder)) == {
             "--frames-per-chunk=3",
             "--frames-per-chunk=12",
@@ -26,8 +28,8 @@ def test_the_projects_model_takes_longer_steps_and_is_else_the_same() -> None:
     assert PROJECT_MODEL.is_dir()
 
 
-def test_it_is_loaded_as_it_is_where_small_products_are_quick() -> None:
-    with suited(PROJECT_MODEL, small_products=True) as folder:
+def test_it_is_loaded_as_it_is_with_kernels_for_avx_512() -> None:
+    with suited(PROJECT_MODEL, Kernels.AVX512) as folder:
         assert folder == PROJECT_MODEL
 
 
@@ -36,5 +38,5 @@ def test_other_models_are_loaded_as_they_are(tmp_path: Path, settings: str | Non
     if settings is not None:
         (tmp_path / "conf").mkdir()
         (tmp_path / "conf" / "model.conf").write_text(settings)
-    with suited(tmp_path, small_products=False) as folder:
+    with suited(tmp_path, Kernels.OWN) as folder:
         assert folder == tmp_path

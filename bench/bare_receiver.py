@@ -1,0 +1,96 @@
+"""What the SDK alone costs: a participant that takes everybody's audio and drops it.
+
+WebRTC receives, decodes and resamples each track whatever is then done with it: no agent that takes
+its audio from the SDK can cost less. `python -m bench.bare_receiver URL TOKEN` is the participant.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+from livekit import rtc
+
+from agent_fleet.audio_tap import Router
+from bench.speech_load import Load, speakers
+from bench.stand import Agent, Stand, publishing
+
+_FRAME_MS = 120
+_SETTLE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least that a row of `bench.fleet` could cost, recognition aside."""
+
+    speakers: int
+    load: str
+    variant: str
+    cpu_pct: float
+    rss_mb: float
+
+
+async def run(stand: Stand, agent: Agent, count: int, load: Load, seconds: float) -> Floor:
+    """So many people speak for so long, to somebody who does nothing with it.
+
+    Args:
+        stand: the servers.
+        agent: of whom the settings are; it stays away.
+        count: how many people.
+        load: how they speak.
+        seconds: how long.
+    """
+    people = speakers(count, load, seconds)
+    async with stand.room(agent, attended=False) as room:
+        with subprocess.Popen(  # noqa: ASYNC220 - a fork, and psutil follows it
+            [
+                sys.executable,
+                "-m",
+                "bench.bare_receiver",
+                stand.settings.livekit_url,
+                stand.listener_token(room),
+            ],
+            preexec_fn=lambda: os.sched_setaffinity(0, stand.cores.agent),
+            stdout=subprocess.PIPE,
+        ) as receiver:
+            assert receiver.stdout is not None
+            try:
+                await asyncio.to_thread(receiver.stdout.readline)  # it is in the room
+                async with publishing(stand.settings, room, people, readers=False) as publisher:
+                    await publisher.all_started(count)
+                    await asyncio.sleep(_SETTLE_S)
+                    process = psutil.Process(receiver.pid)
+                    before, since = process.cpu_times(), time.monotonic()
+                    await asyncio.sleep(seconds - _SETTLE_S - 1.0)
+                    after, until = process.cpu_times(), time.monotonic()
+                    rss_mb = process.memory_info().rss / 1e6
+            finally:
+                receiver.kill()
+    used_s = after.user + after.system - before.user - before.system
+    return Floor(
+        speakers=count,
+        load=load,
+        variant="bare receiver",
+        cpu_pct=round(100 * used_s / (until - since), 1),
+        rss_mb=round(rss_mb),
+    )
+
+
+async def receive(url: str, token: str) -> None:
+    """Take all audio, as the fleet does, until killed."""
+    room, router, taps = rtc.Room(), Router(), []
+
+    def subscribed(track: rtc.Track, *_: object) -> None:
+        taps.append(router.open(track, lambda _: None, frame_ms=_FRAME_MS))
+
+    room.on("track_subscribed", subscribed)
+    await room.connect(url, token)
+    print("in the room", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(receive(*sys.argv[1:]))
