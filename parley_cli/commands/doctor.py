@@ -9,6 +9,7 @@ from typing import Literal
 import httpx
 import typer
 
+from parley.matrix_kernels import BLIS_PACKAGE, could_use_blis, cpuinfo, has_blis
 from parley.models import DEFAULT_FINAL, DEFAULT_LIVE, DEFAULT_VOICE, locate
 from parley.settings import Settings
 from parley_cli.commands.options import StateDir
@@ -38,7 +39,14 @@ def doctor(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     settings = Settings()
     folder = (state_dir or settings.state_dir).expanduser()
     status = lifecycle.status(folder)
-    findings = [*_tools(), *_servers(), *_models(settings), *_disk(folder), *_stack(status, folder)]
+    findings = [
+        *_tools(),
+        *_servers(),
+        *_models(settings),
+        *_matrix_library(),
+        *_disk(folder),
+        *_stack(status, folder),
+    ]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -99,6 +107,20 @@ def _models(settings: Settings) -> Iterator[Finding]:
                 f"{folder} is no folder",
                 "set PARLEY_LIVE_MODELS to folders of Vosk models",
             )
+
+
+def _matrix_library() -> Iterator[Finding]:
+    if not could_use_blis(cpuinfo()):
+        return
+    if has_blis():
+        yield Finding("matrix library", "ok", "BLIS, for live captions")
+    else:
+        yield Finding(
+            "matrix library",
+            "note",
+            "live captions cost twice as much as with BLIS",
+            f"`apt install {BLIS_PACKAGE}` (Debian, Ubuntu)",
+        )
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
