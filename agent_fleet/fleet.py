@@ -79,7 +79,9 @@ class Fleet:
         self.recorder = Recorder(self._recordings)
         self.loops = StuckLoops(settings.stuck_seconds)
         self._stores = stores
-        self.metrics = FleetMetrics(self.manager, self.languages.memory)
+        self.metrics = FleetMetrics(
+            self.manager, self.languages.memory, lambda: self.recorder.backlog
+        )
         endpoint = settings.otlp_endpoint
         self._spans = SegmentSpans.to_endpoint(endpoint, settings.agent_name) if endpoint else None
         self.partials = PartialFeed(settings)

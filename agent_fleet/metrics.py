@@ -30,6 +30,7 @@ class FleetMetrics:
         self,
         manager: PipelineManager,
         models: Callable[[], Mapping[str, int]] = dict,
+        backlog: Callable[[], int] = int,
         clock: Clock = wall_clock_ms,
     ) -> None:
         """Show the pipelines of this manager.
@@ -37,6 +38,7 @@ class FleetMetrics:
         Args:
             manager: knows the pipelines.
             models: bytes of memory by language of the loaded models.
+            backlog: how much waits to be recorded.
             clock: the time in ms since the epoch.
         """
         self.registry = CollectorRegistry()
@@ -55,7 +57,7 @@ class FleetMetrics:
             buckets=_LAG_SECONDS,
             registry=self.registry,
         )
-        self.registry.register(_Pipelines(manager, models))
+        self.registry.register(_Pipelines(manager, models, backlog))
         ProcessCollector(registry=self.registry)
 
     def caption_sent(self, caption: Caption) -> None:
@@ -79,9 +81,15 @@ class FleetMetrics:
 class _Pipelines(Collector):
     """Reads every pipeline anew for each scrape."""
 
-    def __init__(self, manager: PipelineManager, models: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        manager: PipelineManager,
+        models: Callable[[], Mapping[str, int]],
+        backlog: Callable[[], int],
+    ) -> None:
         self._manager = manager
         self._models = models
+        self._backlog = backlog
 
     def collect(self) -> Iterator[Metric]:
         speakers = self._manager.speakers
@@ -89,6 +97,11 @@ class _Pipelines(Collector):
         yield _gauge("parley_pipelines", "Speakers' pipelines that listen.", len(live))
         yield _gauge("parley_talkers", "Speakers in an utterance.", sum(s.talking for s in live))
         yield _gauge("parley_load", "0..1, as LiveKit is told.", self._manager.load())
+        yield _gauge(
+            "parley_recorder_backlog",
+            "Pieces of recordings, half a second each, that wait to be encoded.",
+            self._backlog(),
+        )
         refused = CounterMetricFamily("parley_refused", "Speakers that had to wait.")
         refused.add_metric([], self._manager.refused)
         yield refused

@@ -2,8 +2,8 @@
 
 The project's model takes steps of 30 ms, for early captions. Without kernels for AVX-512 each step
 costs much more than what is in it (`parley/matrix_kernels.py`), and audio comes 120 ms at a time
-anyway: in steps of that length a talker costs 2.7 % of a core instead of 9.5, with BLIS 1.4 % instead
-of 2.4.
+anyway: in steps of that length a talker costs 2.7 % of a core instead of 9.5, with BLIS 1.4 %
+instead of 2.4.
 """
 
 import re

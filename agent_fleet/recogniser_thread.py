@@ -15,7 +15,9 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("recogniser")
 
-_NICENESS = 5  # audio that arrives comes first: what is not taken in time is lost
+_NICENESS = 19
+"""Audio that arrives comes first: what is not taken in time is lost. At 5, sixty recognisers on one
+full core cost the SDK's thread 7 % of the audio, now nothing; recordings come first too."""
 
 
 class Listener(Protocol):

@@ -14,8 +14,8 @@ from parley.errors import AudioError
 BIT_RATE = 32_000
 _MUXER = {"page_duration": "500000", "flush_packets": "1"}
 _ENCODER = {"compression_level": "0", "frame_duration": "60"}
-"""Of libopus: its least effort of 0..10 (at 3 a stream at 16 kHz costs half as much again, at 10 seven
-times as much), and packets of 60 ms, which cost a fifth less than those of 20."""
+"""Of libopus: its least effort of 0..10 (at 3 a stream at 16 kHz costs half as much again, at 10
+seven times as much), and packets of 60 ms, which cost a fifth less than those of 20."""
 
 
 class OggOpusWriter:
@@ -40,9 +40,7 @@ class OggOpusWriter:
             raise AudioError(f"Opus takes {OPUS_RATES} Hz, not {sample_rate}: resample first.")
         target = str(path) if isinstance(path, Path) else path
         self._container = av.open(target, "w", format="ogg", options=_MUXER)
-        self._stream = self._container.add_stream(
-            "libopus", rate=sample_rate, options=_ENCODER
-        )
+        self._stream = self._container.add_stream("libopus", rate=sample_rate, options=_ENCODER)
         self._stream.layout = "mono"
         self._stream.bit_rate = bit_rate
         self._container.start_encoding()  # the file is made now, or the reason why not is raised

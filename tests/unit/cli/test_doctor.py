@@ -13,7 +13,7 @@ from parley_cli.main import app
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Its findings on this machine by what they are of, and its exit status, for no stack at all."""
+    """Its findings on this machine by what they are of, and its exit status; no stack runs."""
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str) -> tuple[dict[str, dict[str, str]], int]:

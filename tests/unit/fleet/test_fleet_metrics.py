@@ -34,7 +34,7 @@ def _samples(metrics: FleetMetrics) -> dict[str, float]:
 
 async def test_a_pipelines_figures_come_and_go_with_it(parts: SpeakerParts, shown: Shown) -> None:
     manager = _manager()
-    metrics = FleetMetrics(manager, clock=lambda: 10_000)
+    metrics = FleetMetrics(manager, backlog=lambda: 7, clock=lambda: 10_000)
     speaker = Speaker(TRACK, parts, published_ms=5)
     manager.add(speaker)
     speaker.start()
@@ -47,6 +47,7 @@ async def test_a_pipelines_figures_come_and_go_with_it(parts: SpeakerParts, show
     assert seen["parley_breaker_state|RM_a|TR_a"] == 0
     assert 0.3 < seen["parley_speech_ratio|RM_a|TR_a"] <= 1
     assert seen["parley_load"] == 0.5
+    assert seen["parley_recorder_backlog"] == 7
     await speaker.close()
     manager.remove(speaker)
     assert not [name for name in _samples(metrics) if "TR_a" in name]
