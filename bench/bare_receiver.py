@@ -58,7 +58,8 @@ async def run(stand: Stand, agent: Agent, count: int, load: Load, seconds: float
         ) as receiver:
             assert receiver.stdout is not None
             try:
-                await asyncio.to_thread(receiver.stdout.readline)  # it is in the room
+                if not await asyncio.to_thread(receiver.stdout.readline):
+                    raise RuntimeError("the receiver did not come into the room")
                 async with publishing(stand.settings, room, people, readers=False) as publisher:
                     await publisher.all_started(count)
                     await asyncio.sleep(_SETTLE_S)
