@@ -189,6 +189,7 @@ class Fleet:
             watchdog_s=settings.watchdog_seconds,
             idle_s=settings.idle_seconds,
             hangover_ms=settings.gate_hangover_ms,
+            niceness=settings.recogniser_nice,
         )
 
     def voice_record(

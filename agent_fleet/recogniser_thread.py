@@ -15,10 +15,6 @@ from parley.telemetry.logs import get_logger
 
 log = get_logger("recogniser")
 
-_NICENESS = 19
-"""Audio that arrives comes first: what is not taken in time is lost. At 5, sixty recognisers on one
-full core cost the SDK's thread 7 % of the audio, now nothing; recordings come first too."""
-
 
 class Listener(Protocol):
     """Who is told what a recogniser thread hears; called from that thread."""
@@ -51,6 +47,7 @@ class RecogniserThread:
         breaker: Breaker,
         joining: Callable[[], int],
         name: str,
+        niceness: int,
     ) -> None:
         """Prepare a thread; `start` runs it.
 
@@ -61,12 +58,16 @@ class RecogniserThread:
             breaker: counts the failures.
             joining: how many waiting frames one call may take, asked before each.
             name: the thread's name.
+            niceness: by how much it gives way to the threads in which audio arrives, for what they
+                don't take in time is lost: at 5, sixty recognisers on one full core cost 7 % of it,
+                at 18 nothing. But others' work on that core, such as Whisper's, comes first too.
         """
         self.frames = frames
         self._make = make
         self._listener = listener
         self._breaker = breaker
         self._joining = joining
+        self._niceness = niceness
         self._busy_since: float | None = None
         self._given_up = False
         self._transcriber: Transcriber | None = None
@@ -93,7 +94,7 @@ class RecogniserThread:
         self._given_up = True
 
     def _run(self) -> None:
-        give_way(_NICENESS)
+        give_way(self._niceness)
         while (frames := self.frames.take(self._joining())) and not self._given_up:
             if not self._attempt(frames):
                 return self._end()

@@ -58,6 +58,7 @@ class SpeakerParts:
     watchdog_s: float
     idle_s: float
     hangover_ms: int = 420
+    niceness: int = 5
 
 
 class Speaker:
@@ -289,6 +290,7 @@ class Speaker:
             self.breaker,
             self._parts.joining,
             f"rec-{self.track.identity[:24]}",
+            self._parts.niceness,
         )
         for frame in self._kept:
             frames.put(frame)

@@ -170,6 +170,8 @@ class Stand:
             "PARLEY_API_URL": "http://127.0.0.1:9",  # nobody: rooms are registered here
             "PARLEY_AGENT_NAME": name,
             "PARLEY_MAX_SPEAKERS": "100",
+            "PARLEY_RECOGNISER_NICE": "18",  # as in its image: it has its core to itself
+            "PARLEY_VOICE_NICE": "19",
         }
         own |= {f"PARLEY_{key.upper()}": value for key, value in changes.items()}
         log = folder / "agent.log"

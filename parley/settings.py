@@ -178,6 +178,13 @@ class Settings(BaseSettings):
     gate_hangover_ms: int = Field(
         420, description="Silence after which an utterance is ended, in ms."
     )
+    recogniser_nice: int = Field(
+        5,
+        ge=0,
+        le=19,
+        description="By how much recognisers give way. Where the agent has its cores to itself 18: "
+        "on full ones captions are then late, and no audio is lost.",
+    )
     max_talkers: int = Field(
         20, description="Speakers talking at once with which an agent takes no further ones."
     )

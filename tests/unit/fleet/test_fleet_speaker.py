@@ -1,6 +1,8 @@
 """One speaker's pipeline with faults put in: its own captions suffer, nothing else does."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -141,6 +143,23 @@ async def test_a_speaker_is_heard_and_closed(parts: SpeakerParts, shown: Shown) 
     assert shown.finals == [SENTENCE]
     assert speaker.state is PipelineState.CLOSED
     assert {c.segment_id for c in shown.captions} == {"TR_a.live.0"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have their own niceness on Linux only")
+async def test_its_thread_gives_way_as_it_is_told(parts: SpeakerParts, shown: Shown) -> None:
+    found: list[int] = []
+
+    def make(_: str) -> Transcriber:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return parts.make_transcriber("en")
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    speaker = Speaker(TRACK, replace(parts, make_transcriber=make, niceness=19), published_ms=5)
+    speaker.start()
+    give(speaker, [loud()])
+    await speaker.close()
+    assert found == [19]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 async def test_what_was_taken_over_is_no_lag(parts: SpeakerParts) -> None:
