@@ -26,7 +26,7 @@ _FILE_RATE = 48_000  # Ogg Opus counts in 48 kHz whatever was put in (RFC 7845, 
 _SILENCE = np.zeros(SAMPLE_RATE, np.int16)
 _WRITE_SAMPLES = SAMPLE_RATE // 2  # encode half a second at a time: fewer calls, little to lose
 _LOOK_S = 0.3  # how often the thread looks for work, rather than being woken by each track
-_NICENESS = 10  # the recorder catches up when nobody waits
+_NICENESS = 10  # captions first: the recorder catches up when nobody waits
 
 
 class TrackRecording:

@@ -8,15 +8,13 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
-import psutil
 from livekit import rtc
 
 from agent_fleet.audio_tap import Router
 from bench.speech_load import Load, speakers
-from bench.stand import Agent, Stand, publishing
+from bench.stand import Agent, Measured, Stand, publishing
 
 _FRAME_MS = 120
 _SETTLE_S = 2.0
@@ -63,20 +61,18 @@ async def run(stand: Stand, agent: Agent, count: int, load: Load, seconds: float
                 async with publishing(stand.settings, room, people, readers=False) as publisher:
                     await publisher.all_started(count)
                     await asyncio.sleep(_SETTLE_S)
-                    process = psutil.Process(receiver.pid)
-                    before, since = process.cpu_times(), time.monotonic()
+                    measured = Measured(receiver)
+                    measured.mark()
                     await asyncio.sleep(seconds - _SETTLE_S - 1.0)
-                    after, until = process.cpu_times(), time.monotonic()
-                    rss_mb = process.memory_info().rss / 1e6
+                    usage = measured.usage()
             finally:
                 receiver.kill()
-    used_s = after.user + after.system - before.user - before.system
     return Floor(
         speakers=count,
         load=load,
         variant="bare receiver",
-        cpu_pct=round(100 * used_s / (until - since), 1),
-        rss_mb=round(rss_mb),
+        cpu_pct=round(usage.cpu_pct, 1),
+        rss_mb=round(usage.rss_mb),
     )
 
 

@@ -61,13 +61,11 @@ class Usage:
 
 
 @dataclass
-class Agent:
-    """`python -m agent_fleet` under measurement."""
+class Measured:
+    """A process under measurement."""
 
-    settings: Settings
     process: "subprocess.Popen[bytes]"
-    log: Path
-    _marks: dict[str, float] = field(default_factory=dict)
+    _marks: dict[str, float] = field(default_factory=dict, kw_only=True)
 
     @property
     def _times(self) -> float:
@@ -100,6 +98,14 @@ class Agent:
     def open_files(self) -> int:
         """How many file descriptors it has now."""
         return int(psutil.Process(self.process.pid).num_fds())
+
+
+@dataclass
+class Agent(Measured):
+    """`python -m agent_fleet` under measurement."""
+
+    settings: Settings
+    log: Path
 
     async def pipelines(self) -> list[dict[str, Any]]:
         """What the agent says of its pipelines."""
@@ -186,7 +192,7 @@ class Stand:
         settings = self.settings.model_copy(
             update={"fleet_url": own["PARLEY_FLEET_URL"], "agent_name": name, "state_dir": folder}
         )
-        agent = Agent(settings, process, log)
+        agent = Agent(process, settings, log)
         try:
             await self._ready(agent)
             yield agent
