@@ -34,6 +34,64 @@ class AudioTap(Protocol):
         ...
 
 
+class AudioSource(Protocol):
+    """Where a room's session takes its tracks' audio from.
+
+    Attributes:
+        subscribes: whether the session's own participant subscribes to the tracks.
+    """
+
+    @property
+    def subscribes(self) -> bool:
+        """Whether the session's own participant subscribes to the tracks."""
+        ...
+
+    def open(self, publication: rtc.RemoteTrackPublication, receive: Receive) -> AudioTap | None:
+        """A tap on a track, or None: once it is subscribed to, this is to be called again."""
+        ...
+
+    def release(self, publication: rtc.RemoteTrackPublication) -> None:
+        """No more audio of a track is wanted; its tap is closed."""
+        ...
+
+    def stay_out(self) -> None:
+        """The room is over: whatever happens, it is not joined again."""
+        ...
+
+    async def aclose(self) -> None:
+        """Leave the room."""
+        ...
+
+
+class SdkSource:
+    """The SDK's audio, decoded by WebRTC for every track that is subscribed to."""
+
+    subscribes = True
+
+    def __init__(self, *, frame_ms: int, routed: bool) -> None:
+        """Give pieces of `frame_ms`; `routed` as in `open_tap`."""
+        self._frame_ms = frame_ms
+        self._routed = routed
+
+    def open(self, publication: rtc.RemoteTrackPublication, receive: Receive) -> AudioTap | None:
+        """A tap on a track that is subscribed to; another is subscribed to now."""
+        if publication.track is None:
+            publication.set_subscribed(True)
+            return None
+        return open_tap(publication.track, receive, frame_ms=self._frame_ms, routed=self._routed)
+
+    def release(self, publication: rtc.RemoteTrackPublication) -> None:
+        """Don't subscribe to it any more."""
+        if publication.track is not None:
+            publication.set_subscribed(False)
+
+    def stay_out(self) -> None:
+        """The room's own connection is all there is."""
+
+    async def aclose(self) -> None:
+        """The room's own connection is all there is."""
+
+
 class StockTap:
     """The SDK's own AudioStream."""
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from filelock import Timeout
 
 from agent_fleet.answering import AnswerMetrics, RoomMemory
+from agent_fleet.audio_tap import AudioSource, SdkSource
 from agent_fleet.dispatcher import Caption, CaptionSink
 from agent_fleet.gate import SpeechGate
 from agent_fleet.languages import Languages
@@ -26,6 +27,7 @@ from agent_fleet.segment_storer import SegmentSink, SegmentStorer
 from agent_fleet.speaker import SpeakerParts
 from agent_fleet.speaker_track import SpeakerTrack
 from agent_fleet.stuck_loops import StuckLoops
+from agent_fleet.subscriber.source import PROGRAM, Subscriber
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
 from agent_fleet.voice.record import RecordParts
@@ -78,6 +80,7 @@ class Fleet:
         )
         self.recorder = Recorder(self._recordings)
         self.loops = StuckLoops(settings.stuck_seconds)
+        self.subscriber = Subscriber.from_settings(settings)
         self._stores = stores
         self.metrics = FleetMetrics(
             self.manager, self.languages.memory, lambda: self.recorder.backlog
@@ -97,6 +100,10 @@ class Fleet:
             ModelError: the model can't be loaded.
         """
         self.recorder.start()
+        if self.subscriber is not None:
+            self.subscriber.start()
+        else:
+            log.info("audio comes from the SDK", instead_of=PROGRAM)
         await asyncio.to_thread(self.languages.warm, self.languages.default)
         segments, recordings = self.storer.recover(), self.uploader.recover()
         if segments or recordings:
@@ -115,6 +122,8 @@ class Fleet:
         self.ready = False
         for task in self._watching:
             task.cancel()
+        if self.subscriber is not None:
+            await asyncio.to_thread(self.subscriber.close)
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.sleep(0)  # what the recorder handed over is started
         async with asyncio.TaskGroup() as group:
@@ -130,6 +139,23 @@ class Fleet:
     def on_main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Future[T]":
         """Run a coroutine on the main loop; awaitable on the caller's loop."""
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+
+    def audio_source(self, room_name: str, job_id: str) -> AudioSource:
+        """Where a job takes the audio of its room from; on the room's loop."""
+        settings = self.settings
+        if self.subscriber is None:
+            return SdkSource(frame_ms=settings.frame_ms, routed=settings.routed_audio)
+        return self.subscriber.room(
+            settings.livekit_url,
+            lambda: self._livekit.join_token(
+                room_name,
+                f"subscriber-{job_id}",
+                can_publish=False,
+                can_send_data=False,
+                hidden=True,
+                agent=True,
+            ),
+        )
 
     async def more_agents(self, room_name: str) -> None:
         """Ask LiveKit to send another agent into a room; on the main loop."""

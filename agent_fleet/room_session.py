@@ -9,7 +9,7 @@ from typing import Any
 from livekit import rtc
 
 from agent_fleet.answering import AnsweringHooks, HeardCaptions, RoomAnswering
-from agent_fleet.audio_tap import AudioTap
+from agent_fleet.audio_tap import AudioSource, AudioTap
 from agent_fleet.captions import RoomCaptions
 from agent_fleet.fleet import Fleet
 from agent_fleet.frames import to_ms
@@ -52,9 +52,19 @@ _NOT_SPEAKERS = (
 class RoomSession:
     """The agent's stay in one room; lives on that job's event loop."""
 
-    def __init__(self, fleet: Fleet, room: rtc.Room, *, clock: Clock = wall_clock_ms) -> None:
-        """Attend a room; call `attend` before it is connected, so that no event is missed."""
+    def __init__(
+        self, fleet: Fleet, room: rtc.Room, source: AudioSource, *, clock: Clock = wall_clock_ms
+    ) -> None:
+        """Attend a room; call `attend` before it is connected, so that no event is missed.
+
+        Args:
+            fleet: what the process shares.
+            room: the room.
+            source: where its tracks' audio comes from.
+            clock: the time in ms since the epoch.
+        """
         self._fleet = fleet
+        self._source = source
         self._room = room
         self._clock = clock
         self._captions = RoomCaptions(room)
@@ -81,9 +91,8 @@ class RoomSession:
                 last_end=self._last_end,
                 spawn=self._spawn,
             ),
+            source=source,
             keep_s=fleet.settings.standby_seconds,
-            frame_ms=fleet.settings.frame_ms,
-            routed=fleet.settings.routed_audio,
         )
         self._growth = RoomGrowth(self._agents, fleet.settings.max_speakers)
         hooks = StageHooks(
@@ -123,19 +132,28 @@ class RoomSession:
     def attend(self) -> None:
         """Listen to the room's events."""
         on = self._room.on
-        on("track_subscribed", self._on_subscribed)
-        on("track_unsubscribed", lambda _t, publication, _p: self._on_gone(publication.sid))
+        if self._source.subscribes:
+            on("track_subscribed", lambda _track, *whose: self._on_there(*whose))
+            on("track_unsubscribed", lambda _t, publication, _p: self._on_gone(publication.sid))
+        else:
+            on("track_published", self._on_there)
+            on("track_unpublished", lambda publication, _: self._on_gone(publication.sid))
+            on("participant_disconnected", self._on_participant_gone)
         on("track_muted", lambda _p, publication: self._on_muted(publication.sid, True))
         on("track_unmuted", lambda _p, publication: self._on_muted(publication.sid, False))
         on("data_received", self._on_data)
         on("participant_attributes_changed", self._on_attributes)
-        on("disconnected", lambda *_: self._ended.set())
+        on("disconnected", self._on_disconnected)
 
     async def run(self, room_sid: str) -> None:
         """Work until the room closes, is finalised, or `end` is called; then end every speaker."""
         self._room_sid = room_sid
         self._spawn(self._register())
         self._share.open()
+        if not self._source.subscribes:
+            for participant in self._room.remote_participants.values():
+                for publication in participant.track_publications.values():
+                    self._on_there(publication, participant)
         self._agents.serve(_PASSED_ON, self._on_passed_on)
         self._spawn(self._agents.keep_in_touch(self._share.changed))
         self._spawn(self._tend())
@@ -154,6 +172,7 @@ class RoomSession:
                 *(self._close(sid) for sid in list(self._taps)),
             )
             await asyncio.gather(*self._closing, return_exceptions=True)
+            await self._source.aclose()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -204,11 +223,12 @@ class RoomSession:
         self._options_known.set()
         await self._answering.warm()
 
-    def _on_subscribed(
-        self,
-        track: rtc.Track,
-        publication: rtc.RemoteTrackPublication,
-        participant: rtc.RemoteParticipant,
+    def _on_disconnected(self, *_: object) -> None:
+        self._source.stay_out()
+        self._ended.set()
+
+    def _on_there(
+        self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
         if _is_speaker(publication, participant):
             self._spawn(self._share.subscribed(publication, participant))
@@ -263,6 +283,10 @@ class RoomSession:
         if not accepted:
             log.warning("room is final: speaker is not heard", track_sid=sid)
             await self._close(sid)
+
+    def _on_participant_gone(self, participant: rtc.RemoteParticipant) -> None:
+        for sid in participant.track_publications:
+            self._on_gone(sid)
 
     def _on_gone(self, sid: str) -> None:
         self._spawn(self._share.gone(sid))

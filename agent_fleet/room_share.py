@@ -16,7 +16,7 @@ from typing import Any
 
 from livekit import rtc
 
-from agent_fleet.audio_tap import AudioTap, open_tap
+from agent_fleet.audio_tap import AudioSource, AudioTap
 from agent_fleet.held_audio import HeldAudio
 from agent_fleet.room_agents import LEAVING_ATTRIBUTE, RoomAgents
 from parley.telemetry.logs import get_logger
@@ -101,9 +101,8 @@ class RoomShare:
         agents: RoomAgents,
         work: ShareWork,
         *,
+        source: AudioSource,
         keep_s: float,
-        frame_ms: int,
-        routed: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Share with these agents.
@@ -111,16 +110,14 @@ class RoomShare:
         Args:
             agents: the room's agents.
             work: what the session does.
+            source: where the tracks' audio comes from.
             keep_s: audio kept of tracks that another agent hears; 0 keeps none.
-            frame_ms: length of audio pieces.
-            routed: see `open_tap`.
             monotonic: seconds that never jump.
         """
         self._agents = agents
         self._work = work
+        self._source = source
         self._keep_s = keep_s
-        self._frame_ms = frame_ms
-        self._routed = routed
         self._monotonic = monotonic
         self._tracks: dict[str, SharedTrack] = {}
         self._handed: dict[tuple[str, str], dict[str, Any]] = {}  # by track and claim
@@ -236,14 +233,10 @@ class RoomShare:
             await self._drop(track)
 
     def _listen(self, track: SharedTrack) -> None:
-        source = track.publication.track
-        if source is None:
-            track.publication.set_subscribed(True)
-        elif track.tap is None:
-            track.held = HeldAudio(max(self._keep_s, _RELEASE_LIMIT_S * 2))
-            track.tap = open_tap(
-                source, track.held.receive, frame_ms=self._frame_ms, routed=self._routed
-            )
+        if track.tap is None:
+            held = HeldAudio(max(self._keep_s, _RELEASE_LIMIT_S * 2))
+            track.tap = self._source.open(track.publication, held.receive)
+            track.held = held if track.tap is not None else None
 
     async def _drop(self, track: SharedTrack) -> None:
         track.place = Place.AWAY
@@ -252,8 +245,8 @@ class RoomShare:
             await tap.aclose()
         if track.ended is not None:
             self._tracks.pop(track.sid, None)
-        elif track.publication.track is not None:
-            track.publication.set_subscribed(False)
+        else:
+            self._source.release(track.publication)
 
     async def _claim(self, track: SharedTrack) -> None:
         """Begin as soon as nobody else hears the track."""

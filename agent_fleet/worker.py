@@ -107,13 +107,16 @@ class FleetWorker:
                 ctx.shutdown("this process is in the room already")
                 return
             self._rooms.add(sid)
-        session = RoomSession(self._fleet, ctx.room)
+        source = self._fleet.audio_source(ctx.job.room.name, ctx.job.id)
+        session = RoomSession(self._fleet, ctx.room, source)
         self._sessions.add(session)
         try:
             session.attend()
-            await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+            itself = AutoSubscribe.AUDIO_ONLY if source.subscribes else AutoSubscribe.SUBSCRIBE_NONE
+            await ctx.connect(auto_subscribe=itself)
             await session.run(await ctx.room.sid)
         finally:
+            await source.aclose()
             self._sessions.discard(session)
             with self._lock:
                 self._rooms.discard(sid)

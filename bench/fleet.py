@@ -25,7 +25,8 @@ ABLATIONS: dict[str, dict[str, str]] = {
     "full": {},
     "no gate": {"speech_gate": "false"},
     "10-ms frames": {"frame_ms": "10"},
-    "stock audio streams": {"routed_audio": "false"},
+    "the SDK's audio": {"subscriber": "sdk"},
+    "its stock streams": {"subscriber": "sdk", "routed_audio": "false"},
     "no recording": {"record_audio": "false"},
 }
 """What is switched off, by setting, one thing at a time."""

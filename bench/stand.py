@@ -25,6 +25,7 @@ from parley.domain.room import RoomOptions
 from parley.livekit_api import LiveKit, LiveRoom
 from parley.settings import Settings
 from parley.storage import Stores
+from parley_cli.stack import subscriber
 from parley_cli.stack.build import ensure
 from parley_cli.stack.servers import server
 from parley_cli.stack.stack import Stack
@@ -68,9 +69,15 @@ class Measured:
     _marks: dict[str, float] = field(default_factory=dict, kw_only=True)
 
     @property
+    def _all(self) -> list[psutil.Process]:
+        """The process and those that it started."""
+        itself = psutil.Process(self.process.pid)
+        return [itself, *itself.children(recursive=True)]
+
+    @property
     def _times(self) -> float:
-        times = psutil.Process(self.process.pid).cpu_times()
-        return times.user + times.system
+        times = [process.cpu_times() for process in self._all]
+        return sum(each.user + each.system for each in times)
 
     def mark(self) -> None:
         """Usage counts from here."""
@@ -87,7 +94,7 @@ class Measured:
     @property
     def rss_mb(self) -> float:
         """Its memory now."""
-        return float(psutil.Process(self.process.pid).memory_info().rss / 1e6)
+        return float(sum(process.memory_info().rss for process in self._all) / 1e6)
 
     @property
     def threads(self) -> int:
@@ -179,6 +186,7 @@ class Stand:
             "PARLEY_RECOGNISER_NICE": "18",  # as in its image: it has its core to itself
             "PARLEY_VOICE_NICE": "19",
         }
+        own |= await asyncio.to_thread(subscriber.environment)
         own |= {f"PARLEY_{key.upper()}": value for key, value in changes.items()}
         log = folder / "agent.log"
         with log.open("wb") as output:
@@ -217,7 +225,9 @@ class Stand:
             if attended:
                 await livekit.dispatch_agent(room.name, agent.settings.agent_name)
             deadline = time.monotonic() + _READY_S
-            while attended and not any(p.agent for p in await livekit.list_participants(room.name)):
+            while attended and not any(
+                p.agent and not p.hidden for p in await livekit.list_participants(room.name)
+            ):
                 if time.monotonic() > deadline:
                     raise TimeoutError("the agent did not come")
                 await asyncio.sleep(0.05)

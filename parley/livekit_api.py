@@ -51,10 +51,12 @@ class LiveParticipant:
     name: str
     joined_ms: int
     agent: bool
+    """Whether they are an agent or egress, rather than a person."""
     attributes: dict[str, str]
     audio_tracks: tuple[LiveTrack, ...]
     active: bool = True
     """Whether they are connected, so that what is sent to them arrives."""
+    hidden: bool = False
 
 
 class EgressPhase(StrEnum):
@@ -150,6 +152,7 @@ def _participant(info: api.ParticipantInfo) -> LiveParticipant:
         attributes=dict(info.attributes),
         audio_tracks=tuple(_track(t) for t in info.tracks if t.type == api.TrackType.AUDIO),
         active=info.state == api.ParticipantInfo.State.ACTIVE,
+        hidden=info.permission.hidden,
     )
 
 
@@ -438,6 +441,7 @@ class LiveKit:
         can_publish: bool = True,
         can_send_data: bool = True,
         hidden: bool = False,
+        agent: bool = False,
         attributes: dict[str, str] | None = None,
     ) -> str:
         """A LiveKit token with which somebody joins one room.
@@ -450,10 +454,13 @@ class LiveKit:
             can_publish: whether they may publish tracks.
             can_send_data: whether they may send data packets and text streams.
             hidden: whether others do not see them.
+            agent: whether they are a part of the system, which keeps no room open.
             attributes: participant attributes that come with the token.
         """
+        kind: api.AccessToken.ParticipantKind = "agent" if agent else "standard"
         return (
             api.AccessToken(self._key, self._secret)
+            .with_kind(kind)
             .with_identity(identity)
             .with_name(name or identity)
             .with_ttl(datetime.timedelta(seconds=ttl_s))

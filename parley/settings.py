@@ -155,8 +155,13 @@ class Settings(BaseSettings):
     frame_ms: int = Field(
         120, description="Length of the audio frames taken from LiveKit, in ms (a multiple of 20)."
     )
+    subscriber: str = Field(
+        "",
+        description="The program that takes audio from LiveKit (infra/embedded/subscriber); empty: "
+        "`parley-subscriber` where that is on PATH, else `sdk`: the SDK's audio, which costs more.",
+    )
     routed_audio: bool = Field(
-        True, description="Take audio past the SDK's queues, where its version allows that."
+        True, description="Take the SDK's audio past its queues, where its version allows that."
     )
     record_audio: bool = Field(True, description="Record tracks; off only to measure its cost.")
     speech_gate: bool = Field(

@@ -81,6 +81,7 @@ SERVERS = {
             "toxiproxy-server",
             "github.com/Shopify/toxiproxy/v2/cmd/server",
         ),
+        Server("subscriber", None, Toolchain.GO, "parley-subscriber", ".", build_minutes=1.2),
         Server("publisher", None, Toolchain.GO, "publisher", ".", build_minutes=1.2),
     )
 }

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import stamina
 
 from parley.errors import ParleyError, SetupError
+from parley_cli.stack import subscriber
 from parley_cli.stack.build import ensure
 from parley_cli.stack.locks import HeldError, Lock
 from parley_cli.stack.part import Part
@@ -204,12 +205,13 @@ class Stack:
             )
 
     async def _make(self, name: str) -> Part:
-        if name in OUR_PARTS:
-            return OUR_PARTS[name](self.plan)
-
         def building(wanted: Server) -> None:
             self._tell(StackEvent(name, "building", f"about {wanted.build_minutes:g} min"))
 
+        if name == "fleet":
+            await asyncio.to_thread(subscriber.environment, building)
+        if name in OUR_PARTS:
+            return OUR_PARTS[name](self.plan)
         program = await asyncio.to_thread(ensure, server(name), building)
         return SERVER_PARTS[name](self.plan, program)
 

@@ -6,6 +6,7 @@ They read `parley.settings`, so everything they need is in the environment.
 import signal
 import sys
 
+from parley_cli.stack import subscriber
 from parley_cli.stack.part import Part
 from parley_cli.stack.plan import StackPlan
 from parley_cli.stack.ports import LOOPBACK
@@ -42,11 +43,11 @@ def runner(plan: StackPlan) -> Part:
 
 
 def fleet(plan: StackPlan) -> Part:
-    """The agent fleet."""
+    """The agent fleet; the program that takes its audio is built before."""
     return Part(
         name="fleet",
         argv=[sys.executable, "-m", "agent_fleet"],
-        environment=plan.environment(),
+        environment=plan.environment() | subscriber.environment(),
         url=plan.http("fleet"),
         probe=http_ok(f"{plan.http('fleet')}/healthz"),
         needs=("mongo", "minio", "livekit"),

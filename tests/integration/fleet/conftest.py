@@ -24,6 +24,7 @@ from parley.domain.room import RoomOptions
 from parley.livekit_api import LiveKit, LiveRoom
 from parley.settings import Settings
 from parley.storage import Stores
+from parley_cli.stack import subscriber
 from parley_cli.stack.stack import Stack
 from tests.stack_fixtures.servers import settings_of
 
@@ -59,7 +60,8 @@ class FleetProcess:
     program: tuple[str, ...] = ("agent_fleet",)
 
     def start(self, limit_s: float = READY_LIMIT_S) -> None:
-        environment = dict(os.environ) | environment_of(self.settings) | self.extra
+        environment = dict(os.environ) | environment_of(self.settings)
+        environment |= subscriber.environment() | self.extra
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.program],

@@ -1,0 +1,133 @@
+"""Makes a track's sound of its packets, as long as time is: what a player's jitter buffer does.
+
+Position is time downstream, so this goes on where nothing comes (somebody is muted, or sends
+nothing while silent), fills what was lost, and where sound came late and too much is there for the
+time that passed, leaves silence out until it fits again.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from agent_fleet.frames import BYTES_PER_SAMPLE, SAMPLE_RATE, to_samples
+from agent_fleet.loudness import window_rms
+from agent_fleet.subscriber.opus import OpusDecoder, OpusError, packet_samples
+
+Packet = tuple[int, bytes]
+"""An RTP timestamp, in samples at 48 kHz that wrap at 32 bits, and an Opus packet."""
+
+_RTP_PER_SAMPLE = 48_000 // SAMPLE_RATE
+_WRAP = 1 << 32
+_CONCEALED = to_samples(120)  # longer losses are silence
+_CLOCK_JUMP = to_samples(10_000)
+_LATE = to_samples(1_000)
+_TOLERANCE = to_samples(200)
+_AHEAD = to_samples(250)
+_QUIET_S = 0.3
+_KEPT_BACK = to_samples(120)  # may still be under way
+_ASLEEP = to_samples(2_000)
+
+
+class Playout:
+    """One track's; from one thread at a time."""
+
+    def __init__(self, *, piece_ms: int, quiet_rms: float) -> None:
+        """Begin with the first packet.
+
+        Args:
+            piece_ms: how long pieces of silence are.
+            quiet_rms: what is not louder than that (RMS of int16 samples) may be left out.
+        """
+        self._decoder = OpusDecoder()
+        self._piece = to_samples(piece_ms)
+        self._quiet_rms = quiet_rms
+        self._next: int | None = None
+        self._began = 0.0
+        self._last = 0.0
+        self._position = 0
+        self._injected = 0
+        self.concealed = 0
+        """Samples that were made up because packets were lost, silence included."""
+        self.left_out = 0
+        """Samples of silence that were left out to catch up."""
+
+    def take(self, packets: Sequence[Packet], now: float) -> bytes:
+        """The sound of packets that came now, with what is missing before each.
+
+        Args:
+            packets: in the order in which they were sent.
+            now: on a clock that never jumps, in seconds.
+
+        Returns:
+            Mono int16 at 16 kHz; nothing where all came too late.
+        """
+        self._last = now
+        parts: list[bytes] = []
+        made = 0
+        for timestamp, packet in packets:
+            samples = packet_samples(packet)
+            missing = self._missing(timestamp, now, made) if samples else -1
+            if missing < 0:
+                continue
+            if missing:
+                parts.append(self._fill(missing, packet))
+                self.concealed += missing
+            try:
+                sound = self._decoder.decode(packet)
+            except OpusError:
+                sound = bytes(samples * BYTES_PER_SAMPLE)
+            parts.append(sound)
+            made += missing + len(sound) // BYTES_PER_SAMPLE
+            self._next = (timestamp + samples * _RTP_PER_SAMPLE) % _WRAP
+        return self._fitting(b"".join(parts), now)
+
+    def tick(self, now: float) -> Iterator[bytes]:
+        """Time passes: silence, where no packets come."""
+        if self._next is None or now - self._last < _QUIET_S:
+            return
+        due = self._due(now) - _KEPT_BACK
+        if due > _ASLEEP:  # this process slept: that is a hole rather than silence
+            self._position += due
+            self._injected += due
+            return
+        while due >= self._piece:
+            due -= self._piece
+            self._position += self._piece
+            self._injected += self._piece
+            yield bytes(self._piece * BYTES_PER_SAMPLE)
+
+    def _due(self, now: float) -> int:
+        """By how many samples time is ahead of what was given out."""
+        return to_samples((now - self._began) * 1000) - self._position
+
+    def _missing(self, timestamp: int, now: float, made: int) -> int:
+        """How many samples are missing before a packet; less than none where it comes too late."""
+        if self._next is None:
+            return 0
+        jump = (timestamp - self._next + _WRAP // 2) % _WRAP - _WRAP // 2
+        jump //= _RTP_PER_SAMPLE
+        due = max(0, self._due(now) - made)
+        if -_LATE < jump < 0:
+            return -1
+        if not -_LATE < jump < _CLOCK_JUMP:  # the sender's clock began anew
+            self._injected = 0
+            return max(0, due - _KEPT_BACK)
+        missing = min(max(0, jump - self._injected), due + _TOLERANCE)
+        self._injected = 0
+        return missing
+
+    def _fill(self, missing: int, following: bytes) -> bytes:
+        if missing <= _CONCEALED:
+            return self._decoder.conceal(missing, following)
+        return bytes(missing * BYTES_PER_SAMPLE)
+
+    def _fitting(self, sound: bytes, now: float) -> bytes:
+        samples = len(sound) // BYTES_PER_SAMPLE
+        if not samples:
+            return b""
+        if not self._began:
+            self._began = now - samples / SAMPLE_RATE
+        ahead = samples - self._due(now)
+        if ahead > _AHEAD and max(window_rms(sound).tolist(), default=0.0) <= self._quiet_rms:
+            self.left_out += samples
+            return b""
+        self._position += samples
+        return sound

@@ -1,0 +1,287 @@
+"""Rooms and tracks of the subscriber: what a room's session opens taps on."""
+
+import asyncio
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from livekit import rtc
+
+from agent_fleet.audio_tap import Receive
+from agent_fleet.subscriber import wire
+from agent_fleet.subscriber.opus import library
+from agent_fleet.subscriber.playout import Packet, Playout
+from agent_fleet.subscriber.process import Listener, SubscriberProcess
+from parley.errors import SetupError
+from parley.settings import Settings
+from parley.telemetry.logs import get_logger
+
+log = get_logger("subscriber")
+
+PROGRAM = "parley-subscriber"
+SDK = "sdk"
+_REJOIN_S = (1.0, 2.0, 5.0)
+_CLOSE_S = 1.0
+
+
+class Subscriber(Listener):
+    """The process's subscriber, for all its rooms; each method from any thread."""
+
+    def __init__(self, program: str, *, frame_ms: int, quiet_rms: float) -> None:
+        """Start nothing yet.
+
+        Args:
+            program: the built `infra/embedded/subscriber`.
+            frame_ms: how much of a track comes at a time.
+            quiet_rms: what is not louder may be left out where too much came at once.
+        """
+        self.frame_ms = frame_ms
+        self.quiet_rms = quiet_rms
+        self._process = SubscriberProcess([program, f"-batch={frame_ms}ms"], self)
+        self._numbers = itertools.count(1)
+        self._rooms: dict[int, SubscribedRoom] = {}
+        self._taps: dict[int, SubscriberTap] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self | None:
+        """The subscriber that the settings name or that is on PATH; None where there is none."""
+        if settings.subscriber == SDK:
+            return None
+        program = shutil.which(settings.subscriber or PROGRAM)
+        if program is None:
+            if settings.subscriber:
+                raise SetupError(f"PARLEY_SUBSCRIBER names no program: {settings.subscriber}")
+            return None
+        library()
+        return cls(program, frame_ms=settings.frame_ms, quiet_rms=settings.gate_rms)
+
+    @property
+    def pid(self) -> int | None:
+        """Its process."""
+        return self._process.pid
+
+    @property
+    def starts(self) -> int:
+        """How often its process was started."""
+        return self._process.starts
+
+    def start(self) -> None:
+        """Start its process.
+
+        Raises:
+            OSError: it can't be run.
+        """
+        self._process.start()
+
+    def close(self) -> None:
+        """End its process."""
+        self._process.close()
+
+    def room(self, url: str, token: Callable[[], str]) -> "SubscribedRoom":
+        """Join a room; on its event loop.
+
+        Args:
+            url: LiveKit's.
+            token: makes a token for it.
+        """
+        number = next(self._numbers)
+        made = SubscribedRoom(self, number, url, token)
+        with self._lock:
+            self._rooms[number] = made
+        made.join()
+        return made
+
+    def forget(self, room: "SubscribedRoom") -> None:
+        """A room is left."""
+        with self._lock:
+            self._rooms.pop(room.number, None)
+
+    def open(self, room: "SubscribedRoom", track_sid: str, receive: Receive) -> "SubscriberTap":
+        """A tap on a track of a room."""
+        playout = Playout(piece_ms=self.frame_ms, quiet_rms=self.quiet_rms)
+        tap = SubscriberTap(room, next(self._numbers), track_sid, receive, playout)
+        with self._lock:
+            self._taps[tap.number] = tap
+        return tap
+
+    def send(self, command: bytes) -> None:
+        """Tell the process something."""
+        self._process.send(command)
+
+    # What the process says, in the thread that reads it.
+
+    def started(self) -> None:
+        """Tell a process what it is to know."""
+        with self._lock:
+            rooms = list(self._rooms.values())
+        for room in rooms:
+            room.join()
+
+    def heard(self, tap: int, packets: list[Packet]) -> None:
+        """Packets of a track came."""
+        with self._lock:
+            found = self._taps.get(tap)
+        if found is not None:
+            found.heard(packets, time.monotonic())
+
+    def ticked(self) -> None:
+        """Time passed."""
+        now = time.monotonic()
+        with self._lock:
+            taps = list(self._taps.values())
+        for tap in taps:
+            tap.ticked(now)
+
+    def told(self, event: wire.Event) -> None:
+        """Something happened to a room or a tap."""
+        with self._lock:
+            room = self._rooms.get(event.room)
+            tap = self._taps.pop(event.tap, None) if event.event == "closed" else None
+        if tap is not None:
+            tap.closed()
+        if room is not None:
+            room.told(event)
+
+    def drop(self, tap: "SubscriberTap") -> None:
+        """A tap is of no use any more."""
+        with self._lock:
+            self._taps.pop(tap.number, None)
+
+
+class SubscribedRoom:
+    """The subscriber's stay in a room: a source of its tracks' audio (`AudioSource`)."""
+
+    subscribes = False
+
+    def __init__(
+        self, subscriber: Subscriber, number: int, url: str, token: Callable[[], str]
+    ) -> None:
+        """Belong to a room's event loop; `Subscriber.room` makes one."""
+        self.number = number
+        self._subscriber = subscriber
+        self._url = url
+        self._token = token
+        self._loop = asyncio.get_running_loop()
+        self._taps: dict[int, SubscriberTap] = {}
+        self._failures = 0
+        self._left = False
+        self._lock = threading.Lock()
+
+    def join(self) -> None:
+        """Join, or join again; from any thread."""
+        with self._lock:
+            if self._left:
+                return
+            self.send("join", url=self._url, token=self._token())
+            for tap in self._taps.values():
+                self.send("subscribe", track=tap.track_sid, tap=tap.number)
+
+    def send(self, do: str, **what: object) -> None:
+        """Have something done in this room."""
+        self._subscriber.send(wire.command(do, self.number, **what))
+
+    def told(self, event: wire.Event) -> None:
+        """The process tells of this room; in the thread that reads it."""
+        if event.event == "joined":
+            self._failures = 0
+            return
+        log.warning("subscriber is not in the room", what=event.event, reason=event.error)
+        wait_s = _REJOIN_S[min(self._failures, len(_REJOIN_S) - 1)]
+        self._failures += 1
+        try:
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self.join)
+        except RuntimeError:  # its loop is closed: the room was left
+            return
+
+    def open(
+        self, publication: rtc.RemoteTrackPublication, receive: Receive
+    ) -> "SubscriberTap | None":
+        """A tap on a track."""
+        tap = self._subscriber.open(self, publication.sid, receive)
+        with self._lock:
+            self._taps[tap.number] = tap
+            self.send("subscribe", track=tap.track_sid, tap=tap.number)
+        return tap
+
+    def release(self, publication: rtc.RemoteTrackPublication) -> None:
+        """No more audio of a track is wanted: its tap was closed."""
+
+    def drop(self, tap: "SubscriberTap") -> None:
+        """Take no more of a track."""
+        with self._lock:
+            if self._taps.pop(tap.number, None) is None:
+                return
+            # The next tap on this track may be open already.
+            if not any(other.track_sid == tap.track_sid for other in self._taps.values()):
+                self.send("unsubscribe", track=tap.track_sid)
+
+    def stay_out(self) -> None:
+        """The room is over: to join it again would open another of its name."""
+        with self._lock:
+            self._left = True
+
+    async def aclose(self) -> None:
+        """Leave the room."""
+        self.stay_out()
+        self.send("leave")
+        self._subscriber.forget(self)
+
+
+class SubscriberTap:
+    """A tap on one track; `receive` is called in the thread that reads the process's output."""
+
+    def __init__(
+        self,
+        room: SubscribedRoom,
+        number: int,
+        track_sid: str,
+        receive: Receive,
+        playout: Playout,
+    ) -> None:
+        """Belong to a room; `SubscribedRoom.open` makes one."""
+        self.number = number
+        self.track_sid = track_sid
+        self.playout = playout
+        self._room = room
+        self._receive: Receive | None = receive
+        self._lock = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._closed = asyncio.Event()
+
+    def heard(self, packets: list[Packet], now: float) -> None:
+        """Packets came."""
+        with self._lock:
+            if self._receive is None:
+                return
+            try:
+                if sound := self.playout.take(packets, now):
+                    self._receive(sound)
+            except Exception:
+                log.exception("audio could not be taken", track_sid=self.track_sid)
+
+    def ticked(self, now: float) -> None:
+        """Time passed."""
+        with self._lock:
+            if self._receive is None:
+                return
+            for silence in self.playout.tick(now):
+                self._receive(silence)
+
+    def closed(self) -> None:
+        """No more comes."""
+        self._loop.call_soon_threadsafe(self._closed.set)
+
+    async def aclose(self) -> None:
+        """Take what is under way, and no more; after this `receive` is not called any more."""
+        self._room.drop(self)
+        try:
+            await asyncio.wait_for(self._closed.wait(), _CLOSE_S)
+        except TimeoutError:
+            log.warning("the subscriber closed no tap", track_sid=self.track_sid)
+        self._room._subscriber.drop(self)
+        with self._lock:
+            self._receive = None
