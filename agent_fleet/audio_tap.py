@@ -10,19 +10,26 @@ were tried, and with any other the stock stream is used.
 import asyncio
 import ctypes
 import threading
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from livekit import rtc
 from livekit.rtc import _ffi_client
 from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 
-from agent_fleet.frames import SAMPLE_RATE
+from agent_fleet.frames import SAMPLE_RATE, Opus
 from parley.telemetry.logs import get_logger
 
 log = get_logger("audio")
 
-Receive = Callable[[bytes], None]
+
+class Receive(Protocol):
+    """Takes audio, in whichever thread it comes; must not block."""
+
+    def __call__(self, pcm: bytes, opus: Opus | None = None, /) -> None:
+        """Take in mono int16 at 16 kHz, and the same as it was sent where it came so."""
+        ...
+
+
 _TRIED_VERSIONS = ("1.1.",)
 
 

@@ -21,6 +21,14 @@ def to_samples(ms: float) -> int:
     return int(ms * SAMPLE_RATE / 1000)
 
 
+OPUS_STEP = SAMPLE_RATE // 400
+"""What Opus's durations are multiples of, in samples: 2.5 ms."""
+
+Opus = tuple[tuple[bytes, int], ...]
+"""Sound as it was sent: Opus packets, each with its length in samples at `SAMPLE_RATE`. An empty
+packet stands for what was not sent or was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A piece of one track's audio.
@@ -29,11 +37,13 @@ class Frame:
         position: its first sample, counted in samples since the track's first frame.
         pcm: mono int16 samples at `SAMPLE_RATE`.
         rms: its loudness in windows of 20 ms (`loudness.window_rms`), where it was measured.
+        opus: the same as it was sent, where it came so.
     """
 
     position: int
     pcm: bytes
     rms: NDArray[np.float32] | None = field(default=None, compare=False)
+    opus: Opus | None = None
 
     @property
     def samples(self) -> int:

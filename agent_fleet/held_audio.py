@@ -7,21 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent_fleet.frames import BYTES_PER_SAMPLE, to_ms
+from agent_fleet.frames import BYTES_PER_SAMPLE, Opus, to_ms
 from parley.clock import Clock, wall_clock_ms
 
 
 class AudioReceiver(Protocol):
     """Takes audio that came in at a time on the monotonic clock, in seconds."""
 
-    def __call__(self, pcm: bytes, arrived: float | None = None) -> None:
-        """Take in mono int16 at 16 kHz."""
+    def __call__(self, pcm: bytes, opus: Opus | None = None, arrived: float | None = None) -> None:
+        """Take in mono int16 at 16 kHz, and the same as it was sent where it came so."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     pcm: bytes
+    opus: Opus | None
     arrived: float
 
     @property
@@ -54,13 +55,13 @@ class HeldAudio:
         self._taker: AudioReceiver | None = None
         self._lock = threading.Lock()
 
-    def receive(self, pcm: bytes) -> None:
+    def receive(self, pcm: bytes, opus: Opus | None = None) -> None:
         """Take in audio, in whichever thread it comes."""
         with self._lock:
             if self._taker is not None:
-                self._taker(pcm)
+                self._taker(pcm, opus)
                 return
-            piece = _Piece(pcm, self._monotonic())
+            piece = _Piece(pcm, opus, self._monotonic())
             self._pieces.append(piece)
             self._held_ms += piece.ms
             while self._held_ms > self._keep_ms:
@@ -82,7 +83,7 @@ class HeldAudio:
         with self._lock:
             for piece in self._pieces:
                 if from_ms is None or self._begins_ms(piece) + piece.ms > from_ms:
-                    taker(piece.pcm, piece.arrived)
+                    taker(piece.pcm, piece.opus, piece.arrived)
             self._pieces.clear()
             self._held_ms = 0
             self._taker = taker

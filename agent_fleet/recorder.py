@@ -1,7 +1,8 @@
-"""Records tracks as Ogg Opus files: one thread of the process encodes for all of them.
+"""Records tracks as Ogg Opus files: one thread of the process writes for all of them.
 
-Position in the file is time: where audio is missing, silence is written. 16 kHz is what the
-recogniser takes too, so a track is taken from LiveKit once: docs/decisions, 0007.
+Position in the file is time: where audio is missing, silence is written. Packets are written as
+they were sent; what comes from the SDK is encoded, at the recogniser's 16 kHz: docs/decisions,
+0007 and 0016.
 """
 
 import os
@@ -9,13 +10,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
 from filelock import FileLock
 
 from agent_fleet.frames import SAMPLE_RATE, Frame, to_ms
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
+from agent_fleet.recording_sinks import RecordingSink, open_sink
 from agent_fleet.scheduling import give_way
-from parley.audio.ogg_writer import OggOpusWriter
 from parley.blobs import recording_key
 from parley.domain.track import Gap, Recording
 from parley.telemetry.logs import get_logger
@@ -23,8 +23,6 @@ from parley.telemetry.logs import get_logger
 log = get_logger("recorder")
 
 _FILE_RATE = 48_000  # Ogg Opus counts in 48 kHz whatever was put in (RFC 7845, section 4)
-_SILENCE = np.zeros(SAMPLE_RATE, np.int16)
-_WRITE_SAMPLES = SAMPLE_RATE // 2  # encode half a second at a time: fewer calls, little to lose
 _LOOK_S = 0.3  # how often the thread looks for work, rather than being woken by each track
 _NICENESS = 10  # captions first: the recorder catches up when nobody waits
 
@@ -32,8 +30,16 @@ _NICENESS = 10  # captions first: the recorder catches up when nobody waits
 class TrackRecording:
     """One track's recording; only the recorder's thread calls it once it is begun."""
 
-    def __init__(self, files: RecordingFiles, lock: FileLock, track: RecordedTrack) -> None:
+    def __init__(
+        self, files: RecordingFiles, lock: FileLock, track: RecordedTrack, first: Frame
+    ) -> None:
         """Open the files; the caller holds their lock.
+
+        Args:
+            files: where they are.
+            lock: theirs.
+            track: whose recording it is.
+            first: the first frame, which is not written yet: it says what is to come.
 
         Raises:
             OSError: the disk is full or the folder can't be written.
@@ -41,27 +47,21 @@ class TrackRecording:
         self.files = files
         self.lock = lock
         self.track = track
-        self._waiting: list[np.ndarray] = []
-        self._waiting_samples = 0
-        self._written = 0
         self._failed_at: int | None = None
         files.set_earlier_aside()
         files.write_track(track)
-        self._writer = OggOpusWriter(files.audio, SAMPLE_RATE)
+        self._sink: RecordingSink = open_sink(files.audio, first)
 
     def write(self, frame: Frame) -> None:
         """Append a frame, after silence where audio is missing before it."""
         if self._failed_at is not None:
             return
         try:
-            missing = frame.position - self._written - self._waiting_samples
-            while missing > 0:
-                piece = _SILENCE[: min(missing, len(_SILENCE))]
-                self._append(piece)
-                missing -= len(piece)
-            self._append(np.frombuffer(frame.pcm, np.int16))
+            if (missing := frame.position - self._sink.taken) > 0:
+                self._sink.silence(missing)
+            self._sink.append(frame)
         except Exception as error:  # disk full, or the encoder failed
-            self._failed_at = self._written
+            self._failed_at = self._sink.written
             log.error(
                 "recording stopped", track_sid=self.track.track_sid, reason=type(error).__name__
             )
@@ -79,10 +79,9 @@ class TrackRecording:
             gaps: where audio did not arrive.
         """
         try:
-            self._flush()
-            self._writer.close()
+            self._sink.close()
         except Exception as error:
-            self._failed_at = self._written if self._failed_at is None else self._failed_at
+            self._failed_at = self._sink.written if self._failed_at is None else self._failed_at
             log.error(
                 "recording cut off", track_sid=self.track.track_sid, reason=type(error).__name__
             )
@@ -95,26 +94,13 @@ class TrackRecording:
             started_ms=start,
             ended_ms=start + to_ms(end),
             bytes=self.files.audio.stat().st_size,
-            samples=self._written * _FILE_RATE // SAMPLE_RATE,
+            samples=self._sink.written * _FILE_RATE // SAMPLE_RATE,
             sample_rate=_FILE_RATE,
             gaps=gaps,
         )
         _sync(self.files)
         self.files.write_manifest(recording)
         return recording
-
-    def _append(self, samples: np.ndarray) -> None:
-        self._waiting.append(samples)
-        self._waiting_samples += len(samples)
-        if self._waiting_samples >= _WRITE_SAMPLES:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting and self._failed_at is None:
-            samples = np.concatenate(self._waiting)
-            self._waiting, self._waiting_samples = [], 0
-            self._writer.write(samples)
-            self._written += len(samples)
 
 
 def _sync(files: RecordingFiles) -> None:

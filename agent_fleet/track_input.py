@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from agent_fleet.frames import BYTES_PER_SAMPLE, Frame, to_ms, to_samples
+from agent_fleet.frames import BYTES_PER_SAMPLE, Frame, Opus, to_ms, to_samples
 from agent_fleet.loudness import window_rms
 from parley.clock import Clock, wall_clock_ms
 from parley.domain.track import Gap
@@ -47,11 +47,12 @@ class TrackInput:
         self.muted = False
         self.gaps: list[Gap] = []
 
-    def receive(self, pcm: bytes, arrived: float | None = None) -> None:
+    def receive(self, pcm: bytes, opus: Opus | None = None, arrived: float | None = None) -> None:
         """Take in the next audio: mono int16 at 16 kHz, whole samples.
 
         Args:
             pcm: the samples.
+            opus: the same as it was sent, where it came so.
             arrived: when it came, on the monotonic clock, where that is not now.
         """
         samples = len(pcm) // BYTES_PER_SAMPLE
@@ -63,7 +64,7 @@ class TrackInput:
         elif self._real_time and (now - self._last) * 1000 > _PAUSE_MS:
             self._skip_missing(now, samples)
         self._last = now
-        frame = Frame(self.position, pcm, window_rms(pcm))
+        frame = Frame(self.position, pcm, window_rms(pcm), opus)
         self.position += samples
         self.received += samples
         for consume in self._consumers:

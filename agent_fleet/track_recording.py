@@ -78,7 +78,7 @@ class TrackRecorder:
         if self._recording is None:
             if self._refused or not frames:
                 return
-            self._recording = self._open()
+            self._recording = self._open(frames[0])
             if self._recording is None:
                 self._refused = True
                 return
@@ -89,7 +89,7 @@ class TrackRecorder:
         if self._recording is not None:
             self._recording.note_gaps(gaps)
 
-    def _open(self) -> TrackRecording | None:
+    def _open(self, first: Frame) -> TrackRecording | None:
         track = self._track
         try:
             files = self._spool.files(track.room_sid, track.track_sid)
@@ -118,6 +118,7 @@ class TrackRecorder:
                     language=track.language or None,
                     started_ms=self._started_ms(),
                 ),
+                first,
             )
         except OSError as error:
             lock.release()

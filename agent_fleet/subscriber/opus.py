@@ -15,7 +15,6 @@ from agent_fleet.frames import BYTES_PER_SAMPLE, SAMPLE_RATE
 from parley.errors import ParleyError, SetupError
 
 _MOST_SAMPLES = SAMPLE_RATE * 120 // 1000  # of one packet, by RFC 6716
-_CONCEALED_STEP = SAMPLE_RATE * 10 // 1000  # what is concealed is a multiple of 2.5 ms
 
 
 class OpusError(ParleyError):
@@ -94,19 +93,13 @@ class OpusDecoder:
         """Sound for up to 120 ms that were lost, made from what came before and from what follows.
 
         Args:
-            samples: how many at 16 kHz.
-            following: the packet after the loss, which may hold the last lost packet's sound again.
+            samples: how many at 16 kHz, whole steps of 2.5 ms.
+            following: the packet after the loss, which may hold the last lost frame again.
         """
-        last = min(samples, packet_samples(following))
-        made = b""
         try:
-            if before := (samples - last) // _CONCEALED_STEP * _CONCEALED_STEP:
-                made = self._decode(None, before, 0)
-            if last and last % _CONCEALED_STEP == 0:
-                made += self._decode(following, last, 1)
+            return self._decode(following, samples, 1)
         except OpusError:
-            pass
-        return made.ljust(samples * BYTES_PER_SAMPLE, b"\0")
+            return bytes(samples * BYTES_PER_SAMPLE)
 
     def _decode(self, packet: bytes | None, most: int, recover: int) -> bytes:
         size = len(packet) if packet else 0

@@ -6,8 +6,9 @@ time that passed, leaves silence out until it fits again.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from agent_fleet.frames import BYTES_PER_SAMPLE, SAMPLE_RATE, to_samples
+from agent_fleet.frames import BYTES_PER_SAMPLE, OPUS_STEP, SAMPLE_RATE, Opus, to_samples
 from agent_fleet.loudness import window_rms
 from agent_fleet.subscriber.opus import OpusDecoder, OpusError, packet_samples
 
@@ -24,6 +25,19 @@ _AHEAD = to_samples(250)
 _QUIET_S = 0.3
 _KEPT_BACK = to_samples(120)  # may still be under way
 _ASLEEP = to_samples(2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A piece of a track: mono int16 at 16 kHz, and the same as it was sent."""
+
+    pcm: bytes
+    opus: Opus
+
+    @property
+    def samples(self) -> int:
+        """How many samples it holds."""
+        return len(self.pcm) // BYTES_PER_SAMPLE
 
 
 class Playout:
@@ -49,7 +63,7 @@ class Playout:
         self.left_out = 0
         """Samples of silence that were left out to catch up."""
 
-    def take(self, packets: Sequence[Packet], now: float) -> bytes:
+    def take(self, packets: Sequence[Packet], now: float) -> Sound | None:
         """The sound of packets that came now, with what is missing before each.
 
         Args:
@@ -57,10 +71,11 @@ class Playout:
             now: on a clock that never jumps, in seconds.
 
         Returns:
-            Mono int16 at 16 kHz; nothing where all came too late.
+            The sound; None where all came too late.
         """
         self._last = now
         parts: list[bytes] = []
+        opus: list[tuple[bytes, int]] = []
         made = 0
         for timestamp, packet in packets:
             samples = packet_samples(packet)
@@ -69,17 +84,19 @@ class Playout:
                 continue
             if missing:
                 parts.append(self._fill(missing, packet))
+                opus.append((b"", missing))
                 self.concealed += missing
             try:
-                sound = self._decoder.decode(packet)
+                parts.append(self._decoder.decode(packet))
+                opus.append((packet, samples))
             except OpusError:
-                sound = bytes(samples * BYTES_PER_SAMPLE)
-            parts.append(sound)
-            made += missing + len(sound) // BYTES_PER_SAMPLE
+                parts.append(bytes(samples * BYTES_PER_SAMPLE))
+                opus.append((b"", samples))
+            made += missing + samples
             self._next = (timestamp + samples * _RTP_PER_SAMPLE) % _WRAP
-        return self._fitting(b"".join(parts), now)
+        return self._fitting(Sound(b"".join(parts), tuple(opus)), now) if made else None
 
-    def tick(self, now: float) -> Iterator[bytes]:
+    def tick(self, now: float) -> Iterator[Sound]:
         """Time passes: silence, where no packets come."""
         if self._next is None or now - self._last < _QUIET_S:
             return
@@ -92,7 +109,7 @@ class Playout:
             due -= self._piece
             self._position += self._piece
             self._injected += self._piece
-            yield bytes(self._piece * BYTES_PER_SAMPLE)
+            yield Sound(bytes(self._piece * BYTES_PER_SAMPLE), ((b"", self._piece),))
 
     def _due(self, now: float) -> int:
         """By how many samples time is ahead of what was given out."""
@@ -109,25 +126,23 @@ class Playout:
             return -1
         if not -_LATE < jump < _CLOCK_JUMP:  # the sender's clock began anew
             self._injected = 0
-            return max(0, due - _KEPT_BACK)
+            return max(0, due - _KEPT_BACK) // OPUS_STEP * OPUS_STEP
         missing = min(max(0, jump - self._injected), due + _TOLERANCE)
         self._injected = 0
-        return missing
+        return missing // OPUS_STEP * OPUS_STEP
 
     def _fill(self, missing: int, following: bytes) -> bytes:
         if missing <= _CONCEALED:
             return self._decoder.conceal(missing, following)
         return bytes(missing * BYTES_PER_SAMPLE)
 
-    def _fitting(self, sound: bytes, now: float) -> bytes:
-        samples = len(sound) // BYTES_PER_SAMPLE
-        if not samples:
-            return b""
+    def _fitting(self, sound: Sound, now: float) -> Sound | None:
+        samples = sound.samples
         if not self._began:
             self._began = now - samples / SAMPLE_RATE
         ahead = samples - self._due(now)
-        if ahead > _AHEAD and max(window_rms(sound).tolist(), default=0.0) <= self._quiet_rms:
+        if ahead > _AHEAD and max(window_rms(sound.pcm).tolist(), default=0.0) <= self._quiet_rms:
             self.left_out += samples
-            return b""
+            return None
         self._position += samples
         return sound

@@ -259,7 +259,7 @@ class SubscriberTap:
                 return
             try:
                 if sound := self.playout.take(packets, now):
-                    self._receive(sound)
+                    self._receive(sound.pcm, sound.opus)
             except Exception:
                 log.exception("audio could not be taken", track_sid=self.track_sid)
 
@@ -269,7 +269,7 @@ class SubscriberTap:
             if self._receive is None:
                 return
             for silence in self.playout.tick(now):
-                self._receive(silence)
+                self._receive(silence.pcm, silence.opus)
 
     def closed(self) -> None:
         """No more comes."""

@@ -12,7 +12,7 @@ from parley.audio.ogg import OPUS_RATES
 from parley.errors import AudioError
 
 BIT_RATE = 32_000
-_MUXER = {"page_duration": "500000", "flush_packets": "1"}
+MUXER = {"page_duration": "500000", "flush_packets": "1"}
 _ENCODER = {"compression_level": "0", "frame_duration": "100"}
 """Of libopus: its least effort of 0..10 (at 3 a stream at 16 kHz costs half as much again, at 10
 seven times as much), and packets of 100 ms, five to a page."""
@@ -39,7 +39,7 @@ class OggOpusWriter:
         if sample_rate not in OPUS_RATES:
             raise AudioError(f"Opus takes {OPUS_RATES} Hz, not {sample_rate}: resample first.")
         target = str(path) if isinstance(path, Path) else path
-        self._container = av.open(target, "w", format="ogg", options=_MUXER)
+        self._container = av.open(target, "w", format="ogg", options=MUXER)
         self._stream = self._container.add_stream("libopus", rate=sample_rate, options=_ENCODER)
         self._stream.layout = "mono"
         self._stream.bit_rate = bit_rate

@@ -14,8 +14,8 @@ import (
 const (
 	// frameEvent holds an Event as JSON.
 	frameEvent byte = iota
-	// frameAudio holds batches: a tap's number (4), how many packets (2), and of each packet its RTP
-	// timestamp (4), its length (2) and its payload.
+	// frameAudio holds batches: a tap's number (4), how many Opus packets (2), and of each its RTP
+	// timestamp (4), its length (2) and itself.
 	frameAudio
 	// frameTick is empty, and comes regularly: time passes where no audio comes.
 	frameTick
@@ -38,6 +38,12 @@ type Event struct {
 	Error string `json:"error,omitempty"`
 }
 
+// sent is a packet that came, and when its sound begins.
+type sent struct {
+	timestamp uint32
+	packet    []byte
+}
+
 // tap gathers a track's packets until they are handed on.
 type tap struct {
 	number uint32
@@ -45,11 +51,7 @@ type tap struct {
 
 	mu      sync.Mutex
 	first   time.Time // when the first of the waiting packets came
-	from    uint32    // its RTP timestamp
-	to      uint32    // the last one's
-	step    uint32    // from one packet to the next
-	count   uint16
-	waiting []byte
+	waiting []sent
 	closed  bool
 }
 
@@ -60,22 +62,16 @@ func (t *tap) close() {
 	t.mu.Unlock()
 }
 
-func (t *tap) add(timestamp uint32, payload []byte) {
+func (t *tap) add(timestamp uint32, packet []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return
 	}
-	if t.count == 0 {
-		t.first, t.from = time.Now(), timestamp
-	} else {
-		t.step = timestamp - t.to
+	if len(t.waiting) == 0 {
+		t.first = time.Now()
 	}
-	t.to = timestamp
-	t.count++
-	t.waiting = binary.LittleEndian.AppendUint32(t.waiting, timestamp)
-	t.waiting = binary.LittleEndian.AppendUint16(t.waiting, uint16(len(payload)))
-	t.waiting = append(t.waiting, payload...)
+	t.waiting = append(t.waiting, sent{timestamp, packet})
 }
 
 // take appends a batch to a frame if there is a whole one, or one that will not become whole; it
@@ -83,16 +79,48 @@ func (t *tap) add(timestamp uint32, payload []byte) {
 func (t *tap) take(frame []byte, now time.Time) ([]byte, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	length := time.Duration(t.to-t.from+t.step) * time.Second / opusRate
-	whole := length >= t.batch || now.Sub(t.first) >= t.batch+lateBatch
-	if t.count == 0 || !whole && !t.closed {
+	if len(t.waiting) == 0 {
 		return frame, !t.closed
 	}
+	last := t.waiting[len(t.waiting)-1]
+	samples := last.timestamp - t.waiting[0].timestamp + frameSamples(last.packet[0])
+	whole := time.Duration(samples)*time.Second/opusRate >= t.batch
+	if !whole && !t.closed && now.Sub(t.first) < t.batch+lateBatch {
+		return frame, true
+	}
+	packets := together(t.waiting)
 	frame = binary.LittleEndian.AppendUint32(frame, t.number)
-	frame = binary.LittleEndian.AppendUint16(frame, t.count)
-	frame = append(frame, t.waiting...)
-	t.count, t.waiting = 0, t.waiting[:0]
+	frame = binary.LittleEndian.AppendUint16(frame, uint16(len(packets)))
+	for _, each := range packets {
+		frame = binary.LittleEndian.AppendUint32(frame, each.timestamp)
+		frame = binary.LittleEndian.AppendUint16(frame, uint16(len(each.packet)))
+		frame = append(frame, each.packet...)
+	}
+	clear(t.waiting)
+	t.waiting = t.waiting[:0]
 	return frame, !t.closed
+}
+
+// together joins packets of which each begins where the one before ends, so that the fleet has
+// fewer to decode and to write.
+func together(waiting []sent) []sent {
+	var made []sent
+	for from := 0; from < len(waiting); {
+		first := waiting[from]
+		each := frameSamples(first.packet[0])
+		packets := [][]byte{first.packet}
+		for _, next := range waiting[from+1:] {
+			so := uint32(len(packets)) * each
+			if next.packet[0] != first.packet[0] || !single(first.packet) ||
+				next.timestamp != first.timestamp+so || so+each > mostSamples {
+				break
+			}
+			packets = append(packets, next.packet)
+		}
+		made = append(made, sent{first.timestamp, joined(packets)})
+		from += len(packets)
+	}
+	return made
 }
 
 // output writes frames: the batches of all tracks together, so that the fleet is woken seldom.

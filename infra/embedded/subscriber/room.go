@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	opusRate = 48000
 	// waitForLate is how many packets a missing one is waited for.
 	waitForLate = 5
 	// mtu bounds a packet that comes in.

@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> RecordingFiles:
 def _begin(files: RecordingFiles, started_ms: int) -> TrackRecording:
     lock = files.lock()
     lock.acquire(timeout=0)
-    return TrackRecording(files, lock, _track(started_ms))
+    return TrackRecording(files, lock, _track(started_ms), Frame(0, b""))
 
 
 def _write(recording: TrackRecording, seconds: range) -> None:
@@ -68,7 +68,7 @@ def test_a_full_disk_keeps_what_is_there_and_says_what_is_missing(
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recording._writer, "write", full)
+    monkeypatch.setattr(recording._sink._writer, "write", full)
     _write(recording, range(2, 5))
     monkeypatch.undo()
     done = recording.finish(5 * SAMPLE_RATE, ())

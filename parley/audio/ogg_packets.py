@@ -1,0 +1,113 @@
+"""Writes Opus packets, as they were sent, into an Ogg file as they come: nothing is encoded."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from parley.audio.ogg_writer import MUXER
+from parley.errors import AudioError
+
+RATE = 48_000
+"""What positions and lengths count, in Hz (RFC 7845, section 4)."""
+STEP = RATE // 400
+"""The shortest frame of Opus, 2.5 ms: lengths are multiples of it."""
+
+# Frames of silence, by their length: Opus's CELT mode, full band, mono.
+_SILENCE = {120: b"\xe0\xff\xfe", 240: b"\xe8\xff\xfe", 480: b"\xf0\xff\xfe", 960: b"\xf8\xff\xfe"}
+_LONG_SILENCE = bytes([0xFB, 6]) + 6 * b"\xff\xfe"
+_LONG = 6 * 960
+# A player leaves out what libopus puts before the first sample. The packets have nothing before
+# it, so silence takes that place: a millisecond of it is heard.
+_SKIPPED = 312
+_BEFORE = (240, 120)
+
+
+class OggPackets:
+    """An open file; a context manager that closes it.
+
+    A page is written every half second: what a killed process leaves lacks about the last one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Create the file, replacing what is there.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        self._container = av.open(str(path), "w", format="ogg", options=MUXER)
+        self._stream = self._container.add_stream("libopus", rate=RATE)
+        self._stream.layout = "mono"  # what players make of it; the packets say what they hold
+        self._container.start_encoding()  # the file is made now, or the reason why not is raised
+        self._at = -_SKIPPED
+        self._closed = False
+        self.samples = 0
+        for length in _BEFORE:
+            self._mux(_SILENCE[length], length)
+
+    def write(self, packet: bytes, samples: int) -> None:
+        """Append a packet.
+
+        Args:
+            packet: an Opus packet.
+            samples: how long it is, at `RATE`.
+
+        Raises:
+            AudioError: the file is closed.
+            OSError: the disk is full.
+        """
+        self._mux(packet, samples)
+        self.samples += samples
+
+    def silence(self, samples: int) -> int:
+        """Append silence, in whole steps of 2.5 ms.
+
+        Args:
+            samples: how much at most, at `RATE`.
+
+        Returns:
+            How much it was.
+        """
+        whole = samples // STEP * STEP
+        left = whole
+        while left >= _LONG:
+            self._mux(_LONG_SILENCE, _LONG)
+            left -= _LONG
+        for length in sorted(_SILENCE, reverse=True):
+            while left >= length:
+                self._mux(_SILENCE[length], length)
+                left -= length
+        self.samples += whole
+        return whole
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if not self._closed:
+            self._closed = True
+            self._container.close()
+
+    def _mux(self, content: bytes, samples: int) -> None:
+        if self._closed:
+            raise AudioError("The file is closed.")
+        packet = av.Packet(content)
+        packet.stream = self._stream
+        packet.pts = packet.dts = self._at
+        packet.duration = samples
+        packet.time_base = Fraction(1, RATE)
+        self._at += samples
+        self._container.mux(packet)
+
+    def __enter__(self) -> Self:
+        """Enter a context that closes the file at its end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
