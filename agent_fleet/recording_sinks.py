@@ -108,7 +108,7 @@ class PacketSink:
         return self._writer.samples // _RATIO
 
     def silence(self, samples: int) -> None:
-        """Append silence, in whole steps of 2.5 ms."""
+        """Append silence, in whole steps of 10 ms."""
         self._writer.silence(samples * _RATIO)
 
     def append(self, frame: Frame) -> None:

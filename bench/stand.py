@@ -225,9 +225,7 @@ class Stand:
             if attended:
                 await livekit.dispatch_agent(room.name, agent.settings.agent_name)
             deadline = time.monotonic() + _READY_S
-            while attended and not any(
-                p.agent and not p.hidden for p in await livekit.list_participants(room.name)
-            ):
+            while attended and not any(p.agent for p in await livekit.list_participants(room.name)):
                 if time.monotonic() > deadline:
                     raise TimeoutError("the agent did not come")
                 await asyncio.sleep(0.05)

@@ -56,7 +56,6 @@ class LiveParticipant:
     audio_tracks: tuple[LiveTrack, ...]
     active: bool = True
     """Whether they are connected, so that what is sent to them arrives."""
-    hidden: bool = False
 
 
 class EgressPhase(StrEnum):
@@ -152,7 +151,6 @@ def _participant(info: api.ParticipantInfo) -> LiveParticipant:
         attributes=dict(info.attributes),
         audio_tracks=tuple(_track(t) for t in info.tracks if t.type == api.TrackType.AUDIO),
         active=info.state == api.ParticipantInfo.State.ACTIVE,
-        hidden=info.permission.hidden,
     )
 
 
@@ -316,14 +314,17 @@ class LiveKit:
         return [_room(room) for room in answer.rooms]
 
     async def list_participants(self, room_name: str) -> list[LiveParticipant]:
-        """Who is in the open room of this name; nobody when there is none."""
+        """Who is in the open room of this name; nobody when there is none.
+
+        Hidden participants are left out: nobody in the room can hear or reach them.
+        """
         request = api.ListParticipantsRequest(room=room_name)
         try:
             with _our_errors():
                 answer = await self._api.room.list_participants(request)
         except NotFoundError:
             return []
-        return [_participant(p) for p in answer.participants]
+        return [_participant(p) for p in answer.participants if not p.permission.hidden]
 
     async def remove_participant(self, room_name: str, identity: str) -> None:
         """Put somebody out of a room."""

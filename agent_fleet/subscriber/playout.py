@@ -20,7 +20,8 @@ _WRAP = 1 << 32
 _CONCEALED = to_samples(120)  # longer losses are silence
 _CLOCK_JUMP = to_samples(10_000)
 _LATE = to_samples(1_000)
-_TOLERANCE = to_samples(200)
+_TOLERANCE = to_samples(300)
+_JITTER = to_samples(60)
 _AHEAD = to_samples(250)
 _QUIET_S = 0.3
 _KEPT_BACK = to_samples(120)  # may still be under way
@@ -54,7 +55,7 @@ class Playout:
         self._piece = to_samples(piece_ms)
         self._quiet_rms = quiet_rms
         self._next: int | None = None
-        self._began = 0.0
+        self._began: float | None = None
         self._last = 0.0
         self._position = 0
         self._injected = 0
@@ -76,12 +77,13 @@ class Playout:
         self._last = now
         parts: list[bytes] = []
         opus: list[tuple[bytes, int]] = []
-        made = 0
-        for timestamp, packet in packets:
-            samples = packet_samples(packet)
-            missing = self._missing(timestamp, now, made) if samples else -1
+        lengths = [packet_samples(packet) for _, packet in packets]
+        unexplained = self._due(now) - sum(lengths)
+        for (timestamp, packet), samples in zip(packets, lengths, strict=True):
+            missing = self._missing(timestamp, unexplained) if samples else -1
             if missing < 0:
                 continue
+            unexplained -= missing
             if missing:
                 parts.append(self._fill(missing, packet))
                 opus.append((b"", missing))
@@ -92,9 +94,8 @@ class Playout:
             except OpusError:
                 parts.append(bytes(samples * BYTES_PER_SAMPLE))
                 opus.append((b"", samples))
-            made += missing + samples
             self._next = (timestamp + samples * _RTP_PER_SAMPLE) % _WRAP
-        return self._fitting(Sound(b"".join(parts), tuple(opus)), now) if made else None
+        return self._fitting(Sound(b"".join(parts), tuple(opus)), now) if opus else None
 
     def tick(self, now: float) -> Iterator[Sound]:
         """Time passes: silence, where no packets come."""
@@ -113,23 +114,31 @@ class Playout:
 
     def _due(self, now: float) -> int:
         """By how many samples time is ahead of what was given out."""
+        if self._began is None:
+            return 0
         return to_samples((now - self._began) * 1000) - self._position
 
-    def _missing(self, timestamp: int, now: float, made: int) -> int:
-        """How many samples are missing before a packet; less than none where it comes too late."""
+    def _missing(self, timestamp: int, unexplained: int) -> int:
+        """How many samples are missing before a packet; less than none where it comes too late.
+
+        Args:
+            timestamp: the packet's.
+            unexplained: how much time passed that what came is too short for.
+        """
         if self._next is None:
             return 0
         jump = (timestamp - self._next + _WRAP // 2) % _WRAP - _WRAP // 2
         jump //= _RTP_PER_SAMPLE
-        due = max(0, self._due(now) - made)
         if -_LATE < jump < 0:
             return -1
-        if not -_LATE < jump < _CLOCK_JUMP:  # the sender's clock began anew
-            self._injected = 0
-            return max(0, due - _KEPT_BACK) // OPUS_STEP * OPUS_STEP
-        missing = min(max(0, jump - self._injected), due + _TOLERANCE)
+        if -_LATE < jump < _CLOCK_JUMP:
+            missing = min(jump - self._injected, unexplained + _TOLERANCE)
+            if self._injected:  # the sender's clock may have stood still in the pause
+                missing = max(missing, unexplained - _JITTER)
+        else:  # the sender's clock began anew
+            missing = unexplained - _JITTER
         self._injected = 0
-        return missing // OPUS_STEP * OPUS_STEP
+        return max(0, missing) // OPUS_STEP * OPUS_STEP
 
     def _fill(self, missing: int, following: bytes) -> bytes:
         if missing <= _CONCEALED:
@@ -138,7 +147,7 @@ class Playout:
 
     def _fitting(self, sound: Sound, now: float) -> Sound | None:
         samples = sound.samples
-        if not self._began:
+        if self._began is None:
             self._began = now - samples / SAMPLE_RATE
         ahead = samples - self._due(now)
         if ahead > _AHEAD and max(window_rms(sound.pcm).tolist(), default=0.0) <= self._quiet_rms:

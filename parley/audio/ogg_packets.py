@@ -12,17 +12,21 @@ from parley.errors import AudioError
 
 RATE = 48_000
 """What positions and lengths count, in Hz (RFC 7845, section 4)."""
-STEP = RATE // 400
-"""The shortest frame of Opus, 2.5 ms: lengths are multiples of it."""
+STEP = RATE // 100
+"""What silence is a multiple of: 10 ms."""
 
-# Frames of silence, by their length: Opus's CELT mode, full band, mono.
-_SILENCE = {120: b"\xe0\xff\xfe", 240: b"\xe8\xff\xfe", 480: b"\xf0\xff\xfe", 960: b"\xf8\xff\xfe"}
-_LONG_SILENCE = bytes([0xFB, 6]) + 6 * b"\xff\xfe"
-_LONG = 6 * 960
+# What libopus makes of zeros in its SILK mode. A decoder that comes from there to music (CELT)
+# begins anew; after silence in CELT's own mode the first 150 ms of it would be too quiet.
+_SHORT_SILENCE = b"\x00\x08\xa6\x8f\x48"
+_FRAME = b"\x07\xc6\xb3\x0e\xc6"
+_SILENCES = (
+    (5_760, b"\x0b\x06" + 6 * _FRAME),  # six frames of 20 ms
+    (960, b"\x08" + _FRAME),
+    (480, _SHORT_SILENCE),
+)
 # A player leaves out what libopus puts before the first sample. The packets have nothing before
-# it, so silence takes that place: a millisecond of it is heard.
+# it, so silence takes that place: 3.5 ms of it are heard.
 _SKIPPED = 312
-_BEFORE = (240, 120)
 
 
 class OggPackets:
@@ -44,8 +48,7 @@ class OggPackets:
         self._at = -_SKIPPED
         self._closed = False
         self.samples = 0
-        for length in _BEFORE:
-            self._mux(_SILENCE[length], length)
+        self._mux(_SHORT_SILENCE, STEP)
 
     def write(self, packet: bytes, samples: int) -> None:
         """Append a packet.
@@ -62,7 +65,7 @@ class OggPackets:
         self.samples += samples
 
     def silence(self, samples: int) -> int:
-        """Append silence, in whole steps of 2.5 ms.
+        """Append silence, in whole steps of 10 ms.
 
         Args:
             samples: how much at most, at `RATE`.
@@ -72,12 +75,9 @@ class OggPackets:
         """
         whole = samples // STEP * STEP
         left = whole
-        while left >= _LONG:
-            self._mux(_LONG_SILENCE, _LONG)
-            left -= _LONG
-        for length in sorted(_SILENCE, reverse=True):
+        for length, packet in _SILENCES:
             while left >= length:
-                self._mux(_SILENCE[length], length)
+                self._mux(packet, length)
                 left -= length
         self.samples += whole
         return whole

@@ -19,7 +19,7 @@ async def send_to_assistant(
     if room.status is not RoomStatus.ACTIVE:
         raise ConflictError("the room is over")
     there = await livekit.list_participants(room.name)
-    agents = [p.identity for p in there if p.agent and p.active and not p.hidden]
+    agents = [p.identity for p in there if p.agent and p.active]
     if not agents:
         raise ConflictError("no agent is in the room (yet) that could speak")
     data = message.model_dump_json(exclude_none=True).encode()

@@ -1,0 +1,194 @@
+"""The fleet's end of its subscriber; a script takes the Go program's place, as its wire says."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from agent_fleet.frames import Opus
+from agent_fleet.subscriber import wire
+from agent_fleet.subscriber.source import SubscribedRoom, Subscriber
+from parley.errors import SetupError
+from parley.settings import Settings
+from tests.unit.fleet.opus_packets import packets, tone
+
+SPEECH = packets(tone(1.0))
+
+PROGRAM = """
+import json, struct, sys
+def frame(kind, content=b""):
+    sys.stdout.buffer.write(struct.pack("<IB", len(content), kind) + content)
+    sys.stdout.buffer.flush()
+speech = [bytes.fromhex(line) for line in open(sys.argv[1])]
+for line in sys.stdin:
+    with open(sys.argv[2], "a") as log:
+        log.write(line)
+    what = json.loads(line)
+    if what["do"] == "join":
+        event = "failed" if what["token"] == "bad" else "joined"
+        frame(0, json.dumps({"event": event, "room": what["room"]}).encode())
+    elif what["do"] == "subscribe":
+        packets = b"".join(struct.pack("<IH", 960 * n, len(p)) + p for n, p in enumerate(speech))
+        frame(1, struct.pack("<IH", what["tap"], len(speech)) + packets)
+        frame(2)
+        last = what["tap"]
+    elif what["do"] == "unsubscribe":
+        frame(1, struct.pack("<IHIH", last, 1, 960 * len(speech), len(speech[0])) + speech[0])
+        frame(0, json.dumps({"event": "closed", "tap": last}).encode())
+"""
+
+
+class Ear:
+    """Takes what a tap gives."""
+
+    def __init__(self) -> None:
+        self.pcm = b""
+        self.opus: list[bytes] = []
+
+    def __call__(self, pcm: bytes, opus: Opus | None = None, /) -> None:
+        self.pcm += pcm
+        self.opus += [packet for packet, _ in opus or ()]
+
+
+class Stage:
+    """A subscriber whose process is a script, and what it was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "log"
+        speech = folder / "speech"
+        speech.write_text("\n".join(packet.hex() for _, packet in SPEECH[:6]))
+        script = folder / "script.py"
+        script.write_text(PROGRAM)
+        program = folder / "program"
+        program.write_text(f"#!/bin/sh\nexec {sys.executable} {script} {speech} {self._log}\n")
+        program.chmod(0o755)
+        self.program = str(program)
+        self.subscriber = Subscriber(self.program, frame_ms=120, quiet_rms=100.0)
+        self.tokens = ["good"]
+
+    @property
+    def told(self) -> list[dict[str, object]]:
+        """All commands so far."""
+        if not self._log.exists():
+            return []
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def room(self) -> SubscribedRoom:
+        """A room that is joined."""
+        token = self.tokens
+        return self.subscriber.room("ws://127.0.0.1:1", lambda: token[0])
+
+
+async def until(check: Callable[[], bool], limit_s: float = 10.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not check():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path)
+    made.subscriber.start()
+    yield made
+    await asyncio.to_thread(made.subscriber.close)
+
+
+def publication(sid: str) -> SimpleNamespace:
+    return SimpleNamespace(sid=sid)
+
+
+async def test_a_tap_gives_a_tracks_sound_and_its_packets_to_the_last(stage: Stage) -> None:
+    room, ear = stage.room(), Ear()
+    tap = room.open(publication("TR_a"), ear)
+    await until(lambda: len(ear.opus) == 6)
+    assert ear.opus == [packet for _, packet in SPEECH[:6]]
+    assert len(ear.pcm) == 6 * 640
+    await tap.aclose()
+    assert len(ear.opus) == 7, "what was under way when it was closed"
+    await room.aclose()
+    await until(lambda: len(stage.told) == 4)
+    assert [line["do"] for line in stage.told] == ["join", "subscribe", "unsubscribe", "leave"]
+    assert stage.told[0]["url"] == "ws://127.0.0.1:1"
+    assert stage.told[1]["track"] == "TR_a"
+
+
+async def test_a_killed_process_is_started_again_and_told_what_it_is_to_hear(stage: Stage) -> None:
+    room, ear = stage.room(), Ear()
+    tap = room.open(publication("TR_a"), ear)
+    await until(lambda: len(ear.opus) == 6)
+    pid = stage.subscriber.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: len(ear.opus) > 6 or stage.subscriber.starts == 2)
+    await until(lambda: [line["do"] for line in stage.told] == 2 * ["join", "subscribe"])
+    assert stage.told[3]["tap"] == tap.number
+    assert stage.subscriber.pid != pid
+
+
+async def test_a_room_that_was_not_entered_is_tried_again_with_a_new_token(stage: Stage) -> None:
+    stage.tokens[0] = "bad"
+    room = stage.room()
+    await until(lambda: len(stage.told) == 1)
+    stage.tokens[0] = "good"
+    await until(lambda: len(stage.told) == 2)
+    assert [line["token"] for line in stage.told] == ["bad", "good"]
+    assert {line["room"] for line in stage.told} == {room.number}
+
+
+async def test_a_room_that_is_over_is_not_joined_again(stage: Stage) -> None:
+    room = stage.room()
+    await until(lambda: len(stage.told) == 1)
+    room.stay_out()
+    room.told(wire.Event("left", room=room.number, error="room closed"))
+    room.join()
+    await room.aclose()
+    await until(lambda: len(stage.told) == 2)
+    assert [line["do"] for line in stage.told] == ["join", "leave"]
+
+
+async def test_a_second_tap_on_a_track_keeps_its_subscription(stage: Stage) -> None:
+    room, first, second = stage.room(), Ear(), Ear()
+    before = room.open(publication("TR_a"), first)
+    room.open(publication("TR_a"), second)
+    stage.subscriber.told(wire.Event("closed", tap=before.number))  # by the second's opening
+    await before.aclose()
+    await until(lambda: len(second.opus) == 6)
+    assert "unsubscribe" not in [line["do"] for line in stage.told]
+
+
+async def test_a_receiver_that_fails_harms_nobody(stage: Stage) -> None:
+    room, ear = stage.room(), Ear()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    room.open(publication("TR_a"), broken)
+    room.open(publication("TR_b"), ear)
+    await until(lambda: len(ear.opus) == 6)
+
+
+def test_a_frame_that_was_cut_off_ends_the_reading(tmp_path: Path) -> None:
+    path = tmp_path / "frames"
+    path.write_bytes(b"\x02\0\0\0\x00{}" + b"\0\0\0\0\x02" + b"\x09\0\0\0\x01abc")
+    with path.open("rb") as source:
+        assert list(wire.frames(source)) == [(wire.EVENT, b"{}"), (wire.TICK, b"")]
+
+
+def test_the_settings_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Subscriber.from_settings(Settings(subscriber="sdk")) is None
+    assert Subscriber.from_settings(Settings(subscriber="")) is None
+    with pytest.raises(SetupError, match="nowhere"):
+        Subscriber.from_settings(Settings(subscriber="/nowhere"))
+    program = tmp_path / "parley-subscriber"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert Subscriber.from_settings(Settings(subscriber="")) is not None
