@@ -27,6 +27,7 @@ from agent_fleet.segment_storer import SegmentSink, SegmentStorer
 from agent_fleet.speaker import SpeakerParts
 from agent_fleet.speaker_track import SpeakerTrack
 from agent_fleet.stuck_loops import StuckLoops
+from agent_fleet.subscriber.metrics import SubscriberMetrics
 from agent_fleet.subscriber.source import PROGRAM, Subscriber
 from agent_fleet.track_recording import TrackRecorder
 from agent_fleet.transcriber import Transcriber
@@ -87,6 +88,8 @@ class Fleet:
         )
         endpoint = settings.otlp_endpoint
         self._spans = SegmentSpans.to_endpoint(endpoint, settings.agent_name) if endpoint else None
+        if self.subscriber is not None:
+            self.metrics.registry.register(SubscriberMetrics(self.subscriber))
         self.partials = PartialFeed(settings)
         self.voice = SharedVoice(settings, self.metrics.registry)
         self.answer_metrics = AnswerMetrics(self.metrics.registry)

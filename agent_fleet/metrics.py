@@ -99,7 +99,7 @@ class _Pipelines(Collector):
         yield _gauge("parley_load", "0..1, as LiveKit is told.", self._manager.load())
         yield _gauge(
             "parley_recorder_backlog",
-            "Pieces of recordings, half a second each, that wait to be encoded.",
+            "Pieces of recordings, half a second each, that wait to be written.",
             self._backlog(),
         )
         refused = CounterMetricFamily("parley_refused", "Speakers that had to wait.")

@@ -44,6 +44,7 @@ class Subscriber(Listener):
         self._numbers = itertools.count(1)
         self._rooms: dict[int, SubscribedRoom] = {}
         self._taps: dict[int, SubscriberTap] = {}
+        self._made_up = [0, 0]
         self._lock = threading.Lock()
 
     @classmethod
@@ -68,6 +69,16 @@ class Subscriber(Listener):
     def starts(self) -> int:
         """How often its process was started."""
         return self._process.starts
+
+    def made_up(self) -> tuple[int, int]:
+        """How many samples were bridged, and how many of silence left out, of all tracks so far."""
+        with self._lock:
+            playouts = [tap.playout for tap in self._taps.values()]
+            concealed, left_out = self._made_up
+        return (
+            concealed + sum(playout.concealed for playout in playouts),
+            left_out + sum(playout.left_out for playout in playouts),
+        )
 
     def start(self) -> None:
         """Start its process.
@@ -140,8 +151,9 @@ class Subscriber(Listener):
         """Something happened to a room or a tap."""
         with self._lock:
             room = self._rooms.get(event.room)
-            tap = self._taps.pop(event.tap, None) if event.event == "closed" else None
+            tap = self._taps.get(event.tap) if event.event == "closed" else None
         if tap is not None:
+            self.drop(tap)
             tap.closed()
         if room is not None:
             room.told(event)
@@ -149,7 +161,9 @@ class Subscriber(Listener):
     def drop(self, tap: "SubscriberTap") -> None:
         """A tap is of no use any more."""
         with self._lock:
-            self._taps.pop(tap.number, None)
+            if self._taps.pop(tap.number, None) is not None:
+                self._made_up[0] += tap.playout.concealed
+                self._made_up[1] += tap.playout.left_out
 
 
 class SubscribedRoom:

@@ -11,9 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from agent_fleet.frames import Opus
 from agent_fleet.subscriber import wire
+from agent_fleet.subscriber.metrics import SubscriberMetrics
 from agent_fleet.subscriber.source import SubscribedRoom, Subscriber
 from parley.errors import SetupError
 from parley.settings import Settings
@@ -118,6 +120,20 @@ async def test_a_tap_gives_a_tracks_sound_and_its_packets_to_the_last(stage: Sta
     assert [line["do"] for line in stage.told] == ["join", "subscribe", "unsubscribe", "leave"]
     assert stage.told[0]["url"] == "ws://127.0.0.1:1"
     assert stage.told[1]["track"] == "TR_a"
+
+
+async def test_prometheus_sees_what_was_bridged(stage: Stage) -> None:
+    registry = CollectorRegistry()
+    registry.register(SubscriberMetrics(stage.subscriber))
+    room, ear = stage.room(), Ear()
+    tap = room.open(publication("TR_a"), ear)
+    await until(lambda: len(ear.opus) == 6)
+    tap.playout.concealed = 8_000
+    assert registry.get_sample_value("parley_audio_concealed_seconds_total") == 0.5
+    await tap.aclose()
+    assert registry.get_sample_value("parley_audio_concealed_seconds_total") == 0.5
+    assert registry.get_sample_value("parley_audio_left_out_seconds_total") == 0
+    assert registry.get_sample_value("parley_subscriber_starts_total") == 1
 
 
 async def test_a_killed_process_is_started_again_and_told_what_it_is_to_hear(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent_fleet import worker as worker_module
+from agent_fleet.audio_tap import SdkSource
 from agent_fleet.worker import FleetWorker
 from parley.settings import Settings
 
@@ -39,7 +40,7 @@ def job(sid: str) -> SimpleNamespace:
 
     room = SimpleNamespace(sid=sid, name="standup")
     return SimpleNamespace(
-        job=SimpleNamespace(room=room),
+        job=SimpleNamespace(room=room, id="AJ_1"),
         room=SimpleNamespace(sid=_sid()),
         connect=connect,
         shutdown=lambda _: None,
@@ -74,7 +75,11 @@ async def worker(load: list[float], monkeypatch: pytest.MonkeyPatch) -> FleetWor
     """A worker that is not connected."""
     monkeypatch.setattr(worker_module, "RoomSession", Session)
     manager = SimpleNamespace(load=lambda: load[0])
-    return FleetWorker(SimpleNamespace(settings=Settings(), manager=manager))
+    source = SdkSource(frame_ms=120, routed=True)
+    fleet = SimpleNamespace(
+        settings=Settings(), manager=manager, audio_source=lambda _name, _job: source
+    )
+    return FleetWorker(fleet)
 
 
 async def test_a_room_of_the_same_name_is_taken_while_the_one_before_is_being_left(
