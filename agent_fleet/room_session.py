@@ -132,10 +132,9 @@ class RoomSession:
     def attend(self) -> None:
         """Listen to the room's events."""
         on = self._room.on
-        if self._source.subscribes:
-            on("track_subscribed", lambda _track, *whose: self._on_there(*whose))
-            on("track_unsubscribed", lambda _t, publication, _p: self._on_gone(publication.sid))
-        else:
+        on("track_subscribed", lambda _track, *whose: self._on_there(*whose))
+        on("track_unsubscribed", lambda _t, publication, _p: self._on_gone(publication.sid))
+        if not self._source.subscribes:
             on("track_published", self._on_there)
             on("track_unpublished", lambda publication, _: self._on_gone(publication.sid))
             on("participant_disconnected", self._on_participant_gone)

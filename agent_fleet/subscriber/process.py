@@ -89,7 +89,11 @@ class SubscriberProcess:
             assert process is not None
             assert process.stdout is not None
             self._told(self._listener.started)
-            self._read(cast(BinaryIO, process.stdout))
+            try:
+                self._read(cast(BinaryIO, process.stdout))
+            except Exception:  # what it said makes no sense: another may do better
+                log.exception("subscriber could not be read")
+                process.kill()
             status = process.wait()
             if self._ending.is_set():
                 return

@@ -10,7 +10,7 @@ from typing import Self
 
 from livekit import rtc
 
-from agent_fleet.audio_tap import Receive
+from agent_fleet.audio_tap import AudioTap, Receive, SdkSource
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.opus import library
 from agent_fleet.subscriber.playout import Packet, Playout
@@ -25,22 +25,21 @@ PROGRAM = "parley-subscriber"
 SDK = "sdk"
 _REJOIN_S = (1.0, 2.0, 5.0)
 _CLOSE_S = 1.0
+_OPUS = ("audio/opus", "audio/red", "")  # red: Opus twice, of which LiveKit sends us one
 
 
 class Subscriber(Listener):
     """The process's subscriber, for all its rooms; each method from any thread."""
 
-    def __init__(self, program: str, *, frame_ms: int, quiet_rms: float) -> None:
+    def __init__(self, program: str, settings: Settings) -> None:
         """Start nothing yet.
 
         Args:
             program: the built `infra/embedded/subscriber`.
-            frame_ms: how much of a track comes at a time.
-            quiet_rms: what is not louder may be left out where too much came at once.
+            settings: how much of a track comes at a time, and what is silence.
         """
-        self.frame_ms = frame_ms
-        self.quiet_rms = quiet_rms
-        self._process = SubscriberProcess([program, f"-batch={frame_ms}ms"], self)
+        self.settings = settings
+        self._process = SubscriberProcess([program, f"-batch={settings.frame_ms}ms"], self)
         self._numbers = itertools.count(1)
         self._rooms: dict[int, SubscribedRoom] = {}
         self._taps: dict[int, SubscriberTap] = {}
@@ -49,7 +48,11 @@ class Subscriber(Listener):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self | None:
-        """The subscriber that the settings name or that is on PATH; None where there is none."""
+        """The subscriber that the settings name or that is on PATH; None where there is none.
+
+        Raises:
+            SetupError: the settings name what can't be used.
+        """
         if settings.subscriber == SDK:
             return None
         program = shutil.which(settings.subscriber or PROGRAM)
@@ -57,8 +60,12 @@ class Subscriber(Listener):
             if settings.subscriber:
                 raise SetupError(f"PARLEY_SUBSCRIBER names no program: {settings.subscriber}")
             return None
-        library()
-        return cls(program, frame_ms=settings.frame_ms, quiet_rms=settings.gate_rms)
+        try:
+            library()
+        except SetupError as error:
+            log.warning("audio can't come as packets", reason=str(error))
+            return None
+        return cls(program, settings)
 
     @property
     def pid(self) -> int | None:
@@ -84,9 +91,12 @@ class Subscriber(Listener):
         """Start its process.
 
         Raises:
-            OSError: it can't be run.
+            SetupError: it can't be run.
         """
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:
+            raise SetupError(f"PARLEY_SUBSCRIBER can't be run: {error}") from error
 
     def close(self) -> None:
         """End its process."""
@@ -113,7 +123,8 @@ class Subscriber(Listener):
 
     def open(self, room: "SubscribedRoom", track_sid: str, receive: Receive) -> "SubscriberTap":
         """A tap on a track of a room."""
-        playout = Playout(piece_ms=self.frame_ms, quiet_rms=self.quiet_rms)
+        settings = self.settings
+        playout = Playout(piece_ms=settings.frame_ms, quiet_rms=settings.gate_rms)
         tap = SubscriberTap(room, next(self._numbers), track_sid, receive, playout)
         with self._lock:
             self._taps[tap.number] = tap
@@ -181,6 +192,8 @@ class SubscribedRoom:
         self._token = token
         self._loop = asyncio.get_running_loop()
         self._taps: dict[int, SubscriberTap] = {}
+        settings = subscriber.settings
+        self._others = SdkSource(frame_ms=settings.frame_ms, routed=settings.routed_audio)
         self._failures = 0
         self._left = False
         self._lock = threading.Lock()
@@ -211,10 +224,10 @@ class SubscribedRoom:
         except RuntimeError:  # its loop is closed: the room was left
             return
 
-    def open(
-        self, publication: rtc.RemoteTrackPublication, receive: Receive
-    ) -> "SubscriberTap | None":
-        """A tap on a track."""
+    def open(self, publication: rtc.RemoteTrackPublication, receive: Receive) -> AudioTap | None:
+        """A tap on a track; the SDK decodes what isn't Opus."""
+        if not _is_opus(publication):
+            return self._others.open(publication, receive)
         tap = self._subscriber.open(self, publication.sid, receive)
         with self._lock:
             self._taps[tap.number] = tap
@@ -222,7 +235,9 @@ class SubscribedRoom:
         return tap
 
     def release(self, publication: rtc.RemoteTrackPublication) -> None:
-        """No more audio of a track is wanted: its tap was closed."""
+        """No more audio of a track is wanted; its tap was closed."""
+        if not _is_opus(publication):
+            self._others.release(publication)
 
     def drop(self, tap: "SubscriberTap") -> None:
         """Take no more of a track."""
@@ -299,3 +314,7 @@ class SubscriberTap:
         self._room._subscriber.drop(self)
         with self._lock:
             self._receive = None
+
+
+def _is_opus(publication: rtc.RemoteTrackPublication) -> bool:
+    return publication.mime_type.lower() in _OPUS

@@ -72,7 +72,7 @@ class Stage:
         program.write_text(f"#!/bin/sh\nexec {sys.executable} {script} {speech} {self._log}\n")
         program.chmod(0o755)
         self.program = str(program)
-        self.subscriber = Subscriber(self.program, frame_ms=120, quiet_rms=100.0)
+        self.subscriber = Subscriber(self.program, Settings())
         self.tokens = ["good"]
 
     @property
@@ -104,7 +104,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def publication(sid: str) -> SimpleNamespace:
-    return SimpleNamespace(sid=sid)
+    return SimpleNamespace(sid=sid, mime_type="audio/red")
 
 
 async def test_a_tap_gives_a_tracks_sound_and_its_packets_to_the_last(stage: Stage) -> None:
@@ -180,6 +180,20 @@ async def test_a_second_tap_on_a_track_keeps_its_subscription(stage: Stage) -> N
     assert "unsubscribe" not in [line["do"] for line in stage.told]
 
 
+async def test_the_sdk_decodes_what_is_not_opus(stage: Stage) -> None:
+    asked: list[bool] = []
+    other = SimpleNamespace(
+        sid="TR_b", mime_type="audio/PCMU", track=None, set_subscribed=asked.append
+    )
+    room = stage.room()
+    assert room.open(other, Ear()) is None
+    assert asked == [True]
+    other.track = object()
+    room.release(other)
+    assert asked == [True, False]
+    await until(lambda: len(stage.told) == 1)
+
+
 async def test_a_receiver_that_fails_harms_nobody(stage: Stage) -> None:
     room, ear = stage.room(), Ear()
 
@@ -196,6 +210,32 @@ def test_a_frame_that_was_cut_off_ends_the_reading(tmp_path: Path) -> None:
     path.write_bytes(b"\x02\0\0\0\x00{}" + b"\0\0\0\0\x02" + b"\x09\0\0\0\x01abc")
     with path.open("rb") as source:
         assert list(wire.frames(source)) == [(wire.EVENT, b"{}"), (wire.TICK, b"")]
+
+
+async def test_a_process_that_talks_nonsense_is_started_again(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"""#!{sys.executable}
+import struct, sys
+content = struct.pack("<IH", 1, 9)  # nine packets that aren't there
+sys.stdout.buffer.write(struct.pack("<IB", len(content), 1) + content)
+sys.stdout.buffer.flush()
+sys.stdin.read()
+""")
+    program.chmod(0o755)
+    subscriber = Subscriber(str(program), Settings())
+    subscriber.start()
+    try:
+        await until(lambda: subscriber.starts >= 2)
+    finally:
+        await asyncio.to_thread(subscriber.close)
+
+
+def test_what_can_not_be_run_says_so(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(bytes(20))
+    program.chmod(0o755)
+    with pytest.raises(SetupError, match="can't be run"):
+        Subscriber(str(program), Settings()).start()
 
 
 def test_the_settings_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
