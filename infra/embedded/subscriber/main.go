@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -89,8 +90,12 @@ func run(frames io.Writer, batch time.Duration) error {
 			return fmt.Errorf("there is no command %q", command.Do)
 		}
 	}
+	var goodbyes []*sync.WaitGroup
 	for _, there := range rooms {
-		there.leave()
+		goodbyes = append(goodbyes, there.leave())
+	}
+	for _, goodbye := range goodbyes {
+		goodbye.Wait() // the fleet kills who takes too long
 	}
 	return lines.Err()
 }

@@ -62,7 +62,8 @@ func join(command Command, out *output) *room {
 	return r
 }
 
-func (r *room) leave() {
+// leave ends the stay; to say so to LiveKit takes a moment, for which the one who calls need not wait.
+func (r *room) leave() *sync.WaitGroup {
 	r.mu.Lock()
 	r.left = true
 	session := r.session
@@ -71,9 +72,11 @@ func (r *room) leave() {
 	}
 	r.wanted = map[string]*tap{}
 	r.mu.Unlock()
+	var saying sync.WaitGroup
 	if session != nil {
-		session.Disconnect()
+		saying.Go(session.Disconnect)
 	}
+	return &saying
 }
 
 func (r *room) disconnected(reason lksdk.DisconnectionReason) {
