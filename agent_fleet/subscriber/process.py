@@ -5,7 +5,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.playout import Packet
@@ -17,20 +17,24 @@ _AGAIN_S = 1.0
 _END_LIMIT_S = 5.0
 
 
-class Listener:
+class Listener(Protocol):
     """Who is told what the process says; called in the thread that reads it."""
 
     def started(self) -> None:
         """The process runs, and knows of nothing yet."""
+        ...
 
     def heard(self, tap: int, packets: list[Packet]) -> None:
         """Packets of a track came."""
+        ...
 
     def ticked(self) -> None:
         """Time passed."""
+        ...
 
     def told(self, event: wire.Event) -> None:
         """Something happened."""
+        ...
 
 
 class SubscriberProcess:
@@ -63,6 +67,8 @@ class SubscriberProcess:
     def close(self) -> None:
         """End it; blocks until it has ended."""
         self._ending.set()
+        if self._process is None:
+            return
         with self._lock, contextlib.suppress(OSError):
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()

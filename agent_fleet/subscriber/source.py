@@ -14,7 +14,7 @@ from agent_fleet.audio_tap import AudioTap, Receive, SdkSource
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.opus import library
 from agent_fleet.subscriber.playout import Packet, Playout
-from agent_fleet.subscriber.process import Listener, SubscriberProcess
+from agent_fleet.subscriber.process import SubscriberProcess
 from parley.errors import SetupError
 from parley.settings import Settings
 from parley.telemetry.logs import get_logger
@@ -28,7 +28,7 @@ _CLOSE_S = 1.0
 _OPUS = ("audio/opus", "audio/red", "")  # red: Opus twice, of which LiveKit sends us one
 
 
-class Subscriber(Listener):
+class Subscriber:
     """The process's subscriber, for all its rooms; each method from any thread."""
 
     def __init__(self, program: str, settings: Settings) -> None:
@@ -253,6 +253,10 @@ class SubscribedRoom:
         with self._lock:
             self._left = True
 
+    def forget(self, tap: "SubscriberTap") -> None:
+        """A tap is closed."""
+        self._subscriber.drop(tap)
+
     async def aclose(self) -> None:
         """Leave the room."""
         self.stay_out()
@@ -311,7 +315,7 @@ class SubscriberTap:
             await asyncio.wait_for(self._closed.wait(), _CLOSE_S)
         except TimeoutError:
             log.warning("the subscriber closed no tap", track_sid=self.track_sid)
-        self._room._subscriber.drop(self)
+        self._room.forget(self)
         with self._lock:
             self._receive = None
 

@@ -1,6 +1,7 @@
 """One seed's room: who comes when, how long they speak, and how it ends."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ async def _speak(
         speaking = asyncio.create_task(_talk(source, clip, stay_s, heard, gone))
         try:
             async with asyncio.timeout(_HEARD_WITHIN_S):
-                await publication.wait_for_subscription()
+                await _heard_by(settings, publication.sid)
             heard.set()
             await asyncio.shield(speaking)
         finally:
@@ -156,6 +157,17 @@ async def _speak(
     finally:
         await room.disconnect()
         await source.aclose()
+
+
+async def _heard_by(settings: Settings, track_sid: str) -> None:
+    """Wait until an agent hears a track; LiveKit tells nobody of a hidden subscriber."""
+    async with httpx.AsyncClient(base_url=settings.fleet_url, timeout=5) as fleet:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                pipelines = (await fleet.get("/pipelines")).json()["pipelines"]
+                if any(p["track_sid"] == track_sid and p["received_ratio"] for p in pipelines):
+                    return
+            await asyncio.sleep(0.2)
 
 
 async def _talk(

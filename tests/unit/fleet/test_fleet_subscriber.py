@@ -234,8 +234,10 @@ def test_what_can_not_be_run_says_so(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(bytes(20))
     program.chmod(0o755)
+    subscriber = Subscriber(str(program), Settings())
     with pytest.raises(SetupError, match="can't be run"):
-        Subscriber(str(program), Settings()).start()
+        subscriber.start()
+    subscriber.close()
 
 
 def test_the_settings_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
