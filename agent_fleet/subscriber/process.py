@@ -67,7 +67,7 @@ class SubscriberProcess:
     def close(self) -> None:
         """End it; blocks until it has ended."""
         self._ending.set()
-        if self._process is None:
+        if self._thread.ident is None:  # it never ran
             return
         with self._lock, contextlib.suppress(OSError):
             if self._process is not None and self._process.stdin is not None:
