@@ -23,8 +23,9 @@ _LATE = to_samples(1_000)
 _TOLERANCE = to_samples(300)
 _JITTER = to_samples(60)
 _AHEAD = to_samples(250)
-_QUIET_S = 0.3
-_KEPT_BACK = to_samples(120)  # may still be under way
+_STALLED = to_samples(300)  # nothing came for so long
+_KEPT_BACK = to_samples(60)  # may still be under way
+_SHORT_MS = 60  # pieces of silence: the end of an utterance waits for them
 _ASLEEP = to_samples(2_000)
 
 
@@ -48,15 +49,16 @@ class Playout:
         """Begin with the first packet.
 
         Args:
-            piece_ms: how long pieces of silence are.
+            piece_ms: how much of a track comes at a time.
             quiet_rms: what is not louder than that (RMS of int16 samples) may be left out.
         """
         self._decoder = OpusDecoder()
-        self._piece = to_samples(piece_ms)
+        self._batch = to_samples(piece_ms)
+        self._piece = to_samples(min(piece_ms, _SHORT_MS))
         self._quiet_rms = quiet_rms
         self._next: int | None = None
         self._began: float | None = None
-        self._last = 0.0
+        self._latest = b""
         self._position = 0
         self._injected = 0
         self.concealed = 0
@@ -74,7 +76,6 @@ class Playout:
         Returns:
             The sound; None where all came too late.
         """
-        self._last = now
         parts: list[bytes] = []
         opus: list[tuple[bytes, int]] = []
         lengths = [packet_samples(packet) for _, packet in packets]
@@ -99,9 +100,13 @@ class Playout:
 
     def tick(self, now: float) -> Iterator[Sound]:
         """Time passes: silence, where no packets come."""
-        if self._next is None or now - self._last < _QUIET_S:
+        due = self._due(now)
+        if not self._injected and due <= self._batch + _KEPT_BACK:
             return
-        due = self._due(now) - _KEPT_BACK
+        # Who sends nothing while silent was silent already. In a word, the network may be slow.
+        if not self._injected and due <= _STALLED and not self._quiet(self._latest):
+            return
+        due -= _KEPT_BACK
         if due > _ASLEEP:  # this process slept: that is a hole rather than silence
             self._position += due
             self._injected += due
@@ -150,8 +155,12 @@ class Playout:
         if self._began is None:
             self._began = now - samples / SAMPLE_RATE
         ahead = samples - self._due(now)
-        if ahead > _AHEAD and max(window_rms(sound.pcm).tolist(), default=0.0) <= self._quiet_rms:
+        if ahead > _AHEAD and self._quiet(sound.pcm):
             self.left_out += samples
             return None
         self._position += samples
+        self._latest = sound.pcm
         return sound
+
+    def _quiet(self, pcm: bytes) -> bool:
+        return max(window_rms(pcm).tolist(), default=0.0) <= self._quiet_rms

@@ -23,10 +23,10 @@ const (
 
 const (
 	lookEvery = 20 * time.Millisecond
-	tickEvery = 100 * time.Millisecond
-	// lateBatch is how much longer than its length a batch may be under way before it is handed on as
-	// it is: somebody is muted, or sends nothing while silent.
-	lateBatch = 60 * time.Millisecond
+	tickEvery = 60 * time.Millisecond
+	// pause is how long a packet is waited for before a batch is handed on as it is: somebody is muted,
+	// or sends nothing while silent.
+	pause = 60 * time.Millisecond
 )
 
 // Event is what the fleet is told.
@@ -50,7 +50,7 @@ type tap struct {
 	batch  time.Duration
 
 	mu      sync.Mutex
-	first   time.Time // when the first of the waiting packets came
+	last    time.Time // when the last packet came
 	waiting []sent
 	closed  bool
 }
@@ -68,9 +68,7 @@ func (t *tap) add(timestamp uint32, packet []byte) {
 	if t.closed {
 		return
 	}
-	if len(t.waiting) == 0 {
-		t.first = time.Now()
-	}
+	t.last = time.Now()
 	t.waiting = append(t.waiting, sent{timestamp, packet})
 }
 
@@ -85,7 +83,7 @@ func (t *tap) take(frame []byte, now time.Time) ([]byte, bool) {
 	last := t.waiting[len(t.waiting)-1]
 	samples := last.timestamp - t.waiting[0].timestamp + frameSamples(last.packet[0])
 	whole := time.Duration(samples)*time.Second/opusRate >= t.batch
-	if !whole && !t.closed && now.Sub(t.first) < t.batch+lateBatch {
+	if !whole && !t.closed && now.Sub(t.last) < pause {
 		return frame, true
 	}
 	packets := together(t.waiting)

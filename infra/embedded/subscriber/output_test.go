@@ -50,7 +50,7 @@ func TestABatchIsHandedOnWhenItIsWholeOrOldOrTheLast(t *testing.T) {
 		t.Errorf("%v, not %v", frame, want)
 	}
 	tap.add(1920, speech(3))
-	if frame := take(time.Now().Add(tap.batch + lateBatch)); len(frame) == 0 {
+	if frame := take(time.Now().Add(pause)); len(frame) == 0 {
 		t.Error("a batch that does not become whole was kept")
 	}
 	tap.add(2880, speech(4))

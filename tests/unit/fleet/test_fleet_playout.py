@@ -29,8 +29,8 @@ class Player:
 
     def wait(self, ms: int) -> None:
         """Nothing comes for so long."""
-        for _ in range(ms // 100):
-            self.now += 0.1
+        for _ in range(ms // 20):
+            self.now += 0.02
             self.heard.extend(self.playout.tick(self.now))
 
     @property
@@ -74,7 +74,7 @@ def test_time_goes_on_while_somebody_is_muted() -> None:
     player.send(SPEECH[:6])
     player.wait(3_000)
     assert player.ms == pytest.approx(3_000, abs=240)
-    assert player.heard[-1].opus == ((b"", 1_920),)
+    assert player.heard[-1].opus == ((b"", 960),)
     assert loudness(player.heard[-1].pcm) == 0
     # The sender's clock may have gone on, or stood still.
     player.send([(6 * FRAME + 3_000 * 48, SPEECH[6][1])])
@@ -82,6 +82,19 @@ def test_time_goes_on_while_somebody_is_muted() -> None:
     player.wait(1_000)
     player.send([(7 * FRAME + 3_000 * 48, SPEECH[7][1])])
     assert player.ms == pytest.approx(4_160, abs=80)
+
+
+def test_after_silence_time_goes_on_at_once_and_in_a_word_it_waits_for_the_network() -> None:
+    silent, speaking = Player(), Player()
+    silent.send(ROOM[:12])
+    speaking.send(SPEECH[:12])
+    for player in (silent, speaking):
+        player.wait(260)
+    assert silent.ms >= 240 + 180
+    assert speaking.ms == 240
+    speaking.send(SPEECH[12:24], passes_ms=0)
+    assert speaking.ms == 480
+    assert speaking.playout.concealed == 0
 
 
 def test_a_sender_that_is_silent_by_itself_sends_little_and_time_goes_on() -> None:
