@@ -16,13 +16,13 @@ from agent_fleet.frames import SAMPLE_RATE, Frame, to_ms
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
 from agent_fleet.recording_sinks import RecordingSink, open_sink
 from agent_fleet.scheduling import give_way
+from parley.audio.ogg_packets import RATE
 from parley.blobs import recording_key
 from parley.domain.track import Gap, Recording
 from parley.telemetry.logs import get_logger
 
 log = get_logger("recorder")
 
-_FILE_RATE = 48_000  # Ogg Opus counts in 48 kHz whatever was put in (RFC 7845, section 4)
 _LOOK_S = 0.3  # how often the thread looks for work, rather than being woken by each track
 _NICENESS = 10  # captions first: the recorder catches up when nobody waits
 
@@ -94,8 +94,8 @@ class TrackRecording:
             started_ms=start,
             ended_ms=start + to_ms(end),
             bytes=self.files.audio.stat().st_size,
-            samples=self._sink.written * _FILE_RATE // SAMPLE_RATE,
-            sample_rate=_FILE_RATE,
+            samples=self._sink.written * RATE // SAMPLE_RATE,
+            sample_rate=RATE,
             gaps=gaps,
         )
         _sync(self.files)

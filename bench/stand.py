@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,20 @@ class Cores:
         return cls([cores[-1]], cores[:-1] or cores)
 
 
+def _of_all(process: psutil.Process, figure: Callable[[psutil.Process], float]) -> float:
+    """The sum of a figure over a process and those that it started, but for those that just end."""
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            total += figure(each)
+    return total
+
+
+def _worked_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 @dataclass
 class Usage:
     """What the agent used between two moments."""
@@ -69,15 +83,8 @@ class Measured:
     _marks: dict[str, float] = field(default_factory=dict, kw_only=True)
 
     @property
-    def _all(self) -> list[psutil.Process]:
-        """The process and those that it started."""
-        itself = psutil.Process(self.process.pid)
-        return [itself, *itself.children(recursive=True)]
-
-    @property
     def _times(self) -> float:
-        times = [process.cpu_times() for process in self._all]
-        return sum(each.user + each.system for each in times)
+        return _of_all(psutil.Process(self.process.pid), _worked_s)
 
     def mark(self) -> None:
         """Usage counts from here."""
@@ -94,7 +101,7 @@ class Measured:
     @property
     def rss_mb(self) -> float:
         """Its memory now."""
-        return float(sum(process.memory_info().rss for process in self._all) / 1e6)
+        return _of_all(psutil.Process(self.process.pid), lambda p: p.memory_info().rss) / 1e6
 
     @property
     def threads(self) -> int:
@@ -140,12 +147,7 @@ class Strangers:
     def _busy_s() -> tuple[float, float]:
         """Seconds that the whole machine and the bench's own processes have worked."""
         times = psutil.cpu_times()
-        own = psutil.Process()
-        ours = 0.0
-        for process in (own, *own.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                used = process.cpu_times()
-                ours += used.user + used.system
+        ours = _of_all(psutil.Process(), _worked_s)
         # What the kernel does for network packets counts as nobody's.
         return times.user + times.nice + times.system, ours
 

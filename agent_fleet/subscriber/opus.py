@@ -101,11 +101,10 @@ class OpusDecoder:
         except OpusError:
             return bytes(samples * BYTES_PER_SAMPLE)
 
-    def _decode(self, packet: bytes | None, most: int, recover: int) -> bytes:
-        size = len(packet) if packet else 0
+    def _decode(self, packet: bytes, most: int, recover: int) -> bytes:
         samples = self._library.opus_decode(
-            self._decoder, packet, size, self._address, most, recover
+            self._decoder, packet, len(packet), self._address, most, recover
         )
         if samples < 0:
-            raise OpusError(f"libopus refused a packet of {size} bytes ({samples})")
+            raise OpusError(f"libopus refused a packet of {len(packet)} bytes ({samples})")
         return ctypes.string_at(self._address, samples * BYTES_PER_SAMPLE)

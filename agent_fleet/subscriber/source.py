@@ -5,7 +5,7 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from livekit import rtc
@@ -13,7 +13,7 @@ from livekit import rtc
 from agent_fleet.audio_tap import AudioTap, Receive, SdkSource
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.opus import library
-from agent_fleet.subscriber.playout import Packet, Playout
+from agent_fleet.subscriber.playout import Packet, Playout, Sound
 from agent_fleet.subscriber.process import SubscriberProcess
 from parley.errors import SetupError
 from parley.settings import Settings
@@ -287,22 +287,22 @@ class SubscriberTap:
 
     def heard(self, packets: list[Packet], now: float) -> None:
         """Packets came."""
+        self._give(lambda: filter(None, [self.playout.take(packets, now)]))
+
+    def ticked(self, now: float) -> None:
+        """Time passed."""
+        self._give(lambda: self.playout.tick(now))
+
+    def _give(self, sounds: Callable[[], Iterable[Sound]]) -> None:
+        """Hand sound on; what fails there is this track's alone."""
         with self._lock:
             if self._receive is None:
                 return
             try:
-                if sound := self.playout.take(packets, now):
+                for sound in sounds():
                     self._receive(sound.pcm, sound.opus)
             except Exception:
                 log.exception("audio could not be taken", track_sid=self.track_sid)
-
-    def ticked(self, now: float) -> None:
-        """Time passed."""
-        with self._lock:
-            if self._receive is None:
-                return
-            for silence in self.playout.tick(now):
-                self._receive(silence.pcm, silence.opus)
 
     def closed(self) -> None:
         """No more comes."""

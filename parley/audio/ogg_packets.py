@@ -2,8 +2,6 @@
 
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 
@@ -30,7 +28,7 @@ _SKIPPED = 312
 
 
 class OggPackets:
-    """An open file; a context manager that closes it.
+    """An open file.
 
     A page is written every half second: what a killed process leaves lacks about the last one.
     """
@@ -98,16 +96,3 @@ class OggPackets:
         packet.time_base = Fraction(1, RATE)
         self._at += samples
         self._container.mux(packet)
-
-    def __enter__(self) -> Self:
-        """Enter a context that closes the file at its end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -27,6 +28,9 @@ from parley.storage import Stores
 from parley_cli.stack import subscriber
 from parley_cli.stack.stack import Stack
 from tests.stack_fixtures.servers import settings_of
+
+if TYPE_CHECKING:
+    from tests.integration.fleet.meeting import Meeting
 
 READY_LIMIT_S = 60.0
 ROBOT = {"PARLEY_VOICE_ENGINE": "espeak"}  # with Kokoro, a test's speech takes long
@@ -226,3 +230,12 @@ async def open_room(
     await eventually(agent_is_there, what="agent joins")
     yield opened
     await livekit.delete_room(opened.name)
+
+
+@pytest.fixture
+async def meeting(fleet: FleetProcess) -> "AsyncIterator[Meeting]":
+    """A room with the shared fleet's agent in it."""
+    from tests.integration.fleet.meeting import hold  # which needs what is defined here
+
+    async with hold(fleet.settings) as held:
+        yield held

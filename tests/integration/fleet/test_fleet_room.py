@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -19,19 +18,13 @@ from tests.integration.fleet.conftest import (
     eventually,
     open_room,
 )
-from tests.integration.fleet.meeting import Meeting, hold
+from tests.integration.fleet.meeting import Meeting
 from tests.integration.fleet.speech import Person, say, silence
 
 SENTENCE = "can you review the budget"
 OTHER = "the report is ready"
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture
-async def meeting(fleet: FleetProcess) -> AsyncIterator[Meeting]:
-    async with hold(fleet.settings) as held:
-        yield held
 
 
 async def test_a_speaker_gets_captions_segments_and_a_recording(meeting: Meeting) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,6 @@ SENTENCE = "can you review the budget"
 OTHER = "the report is ready"
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture
-async def meeting(fleet: FleetProcess) -> AsyncIterator[Meeting]:
-    async with hold(fleet.settings) as held:
-        yield held
 
 
 def subscribers(fleet: FleetProcess) -> list[psutil.Process]:

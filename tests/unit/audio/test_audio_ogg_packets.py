@@ -1,5 +1,6 @@
 """Opus packets in an Ogg file as they were sent: at their time, and readable when it is cut off."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ SPEECH = [packet for _, packet in packets(tone(1.0))]
 
 def test_sound_and_silence_are_at_their_times(tmp_path: Path) -> None:
     path = tmp_path / "a.ogg"
-    with OggPackets(path) as file:
+    with closing(OggPackets(path)) as file:
         for packet in SPEECH:
             file.write(packet, FRAME)
         assert file.silence(RATE + STEP - 1) == RATE
@@ -34,7 +35,7 @@ def test_sound_and_silence_are_at_their_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("samples", [0, STEP - 1, STEP, 960 + STEP, 5 * 5_760 + 959, 123_456])
 def test_silence_is_as_long_as_opus_allows(tmp_path: Path, samples: int) -> None:
     path = tmp_path / "a.ogg"
-    with OggPackets(path) as file:
+    with closing(OggPackets(path)) as file:
         file.write(SPEECH[0], FRAME)
         whole = file.silence(samples)
     assert whole == samples // STEP * STEP
@@ -44,7 +45,7 @@ def test_silence_is_as_long_as_opus_allows(tmp_path: Path, samples: int) -> None
 def test_packets_of_several_frames_are_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.ogg"
     silence = bytes([0xFB, 6]) + 6 * b"\xff\xfe"
-    with OggPackets(path) as file:
+    with closing(OggPackets(path)) as file:
         file.write(silence, 6 * FRAME)
     assert len(decode(path, RATE)) == pytest.approx(6 * FRAME, abs=RATE // 200)
 

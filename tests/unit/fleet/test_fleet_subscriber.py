@@ -212,6 +212,24 @@ def test_a_frame_that_was_cut_off_ends_the_reading(tmp_path: Path) -> None:
         assert list(wire.frames(source)) == [(wire.EVENT, b"{}"), (wire.TICK, b"")]
 
 
+async def test_a_receiver_that_fails_while_nothing_comes_harms_nobody(stage: Stage) -> None:
+    failed: list[bool] = []
+
+    def broken(_: bytes, opus: Opus | None = None, /) -> None:
+        if opus == ((b"", 960),):
+            failed.append(True)
+            raise RuntimeError("a fault of ours")
+
+    tap = stage.room().open(publication("TR_a"), broken)
+    await until(lambda: len(stage.told) == 2)
+
+    def silence_came() -> bool:
+        tap.ticked(time.monotonic() + 1.0)
+        return bool(failed)
+
+    await until(silence_came)
+
+
 async def test_a_process_that_talks_nonsense_is_started_again(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(f"""#!{sys.executable}
