@@ -15,7 +15,7 @@ from agent_fleet.languages import PROJECT_MODEL
 from agent_fleet.model_folder import suited
 from agent_fleet.vosk_library import KERNELS, vosk
 from bench.speech_load import Load, ScriptedSpeaker, speakers
-from bench.stand import Agent, Stand, Strangers, publishing
+from bench.stand import STEADY, Agent, Network, Stand, Strangers, publishing
 from parley_cli.demo.latency import CaptionLatencies, caption_latencies, percentile
 from parley_cli.demo.listener import Caption, Listener
 from parley_cli.demo.participant import SpokenLine, SpokenWord
@@ -58,6 +58,7 @@ async def run(
     variant: str = "full",
     *,
     readers: bool = False,
+    network: Network = STEADY,
 ) -> Row:
     """So many people speak for so long.
 
@@ -70,6 +71,7 @@ async def run(
         variant: what is said of the agent in the row.
         readers: whether the speakers get captions too, and not the listening client alone: work
             for LiveKit that grows with the square of their number, on the machine of the bench.
+        network: the speakers' way to LiveKit; what it delays counts as late.
     """
     people = speakers(count, load, seconds)
     async with stand.room(agent) as room:
@@ -77,7 +79,7 @@ async def run(
         async with Listener(stand.settings.livekit_url, token, lambda _: None) as listener:
             muted = count if load == "muted" else 0
             async with publishing(
-                stand.settings, room, people, silent=muted, readers=readers
+                stand.settings, room, people, silent=muted, readers=readers, network=network
             ) as publisher:
                 await publisher.all_started(count)
                 agent.mark()

@@ -16,7 +16,7 @@ from bench import bare_receiver
 from bench.bare_receiver import Floor
 from bench.captions import Row, bare_loop, run
 from bench.speech_load import Load, speakers
-from bench.stand import Stand, stand
+from bench.stand import Network, Stand, stand
 from bench.table import show
 
 DEFAULT_SPEAKERS = (1, 5, 10, 20, 30, 45, 60)
@@ -42,6 +42,7 @@ class Plan:
     seconds: float
     readers: bool
     receiver: bool
+    network: Network
 
 
 async def measure(servers: Stand, plan: Plan, as_json: bool) -> tuple[list[Row], list[Floor]]:
@@ -60,6 +61,7 @@ async def measure(servers: Stand, plan: Plan, as_json: bool) -> tuple[list[Row],
                         plan.seconds,
                         variant,
                         readers=plan.readers,
+                        network=plan.network,
                     )
                     if plan.receiver and variant == plan.variants[-1]:
                         floors.append(
@@ -98,6 +100,10 @@ def main() -> None:
     parser.add_argument(
         "--receiver", action="store_true", help="and what it costs to take the audio and drop it"
     )
+    parser.add_argument(
+        "--delay", type=float, default=0.0, help="the mean delay of a speaker's network, in ms"
+    )
+    parser.add_argument("--lost", type=float, default=0.0, help="what it loses, in percent")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     wanted = parser.parse_args()
     counts = wanted.speakers or ("20" if wanted.ablate else ",".join(map(str, DEFAULT_SPEAKERS)))
@@ -108,6 +114,7 @@ def main() -> None:
         seconds=wanted.seconds,
         readers=wanted.readers,
         receiver=wanted.receiver,
+        network=Network(wanted.delay, wanted.lost),
     )
     rows, floors = asyncio.run(main_async(plan, wanted.json))
     if not wanted.json:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +269,17 @@ async def stand() -> AsyncIterator[Stand]:
             yield made
 
 
+@dataclass(frozen=True)
+class Network:
+    """What speakers' networks do to their packets (`NetworkPlan` in the publisher's source)."""
+
+    delay_ms: float = 0.0
+    lost_pct: float = 0.0
+
+
+STEADY = Network()
+
+
 class Publisher:
     """The Go program that puts speakers into a room without costing what Python would."""
 
@@ -321,6 +332,7 @@ async def publishing(
     *,
     silent: int = 0,
     readers: bool = True,
+    network: Network = STEADY,
 ) -> AsyncIterator[Publisher]:
     """Everybody speaks in the room, from one common start.
 
@@ -330,6 +342,7 @@ async def publishing(
         people: who, as `speaker-000` and so on.
         silent: how many of them are muted from start to end.
         readers: whether they get everybody's captions.
+        network: everybody's way to LiveKit.
     """
     visits = [
         {
@@ -341,13 +354,16 @@ async def publishing(
         }
         for number, person in enumerate(people)
     ]
-    async with publisher_of(settings, room, visits) as publisher:
+    async with publisher_of(settings, room, visits, network) as publisher:
         yield publisher
 
 
 @asynccontextmanager
 async def publisher_of(
-    settings: Settings, room: LiveRoom, visits: Sequence[dict[str, Any]]
+    settings: Settings,
+    room: LiveRoom,
+    visits: Sequence[dict[str, Any]],
+    network: Network = STEADY,
 ) -> AsyncIterator[Publisher]:
     """Run the publisher with these visits (`ParticipantPlan` in its source)."""
     program = ensure(server("publisher"))
@@ -357,6 +373,7 @@ async def publisher_of(
         "api_secret": settings.livekit_api_secret.get_secret_value(),
         "room": room.name,
         "participants": visits,
+        "network": asdict(network),
     }
     process = await asyncio.create_subprocess_exec(
         str(program.path),

@@ -6,6 +6,8 @@ require (
 	github.com/go-logr/logr v1.4.2
 	github.com/livekit/protocol v1.38.1-0.20250523170657-fa4bb37c0caf
 	github.com/livekit/server-sdk-go/v2 v2.9.0
+	github.com/pion/interceptor v0.1.37
+	github.com/pion/rtp v1.8.15
 	github.com/pion/webrtc/v4 v4.1.1
 	golang.org/x/sync v0.14.0
 )
@@ -43,12 +45,10 @@ require (
 	github.com/pion/datachannel v1.5.10 // indirect
 	github.com/pion/dtls/v3 v3.0.6 // indirect
 	github.com/pion/ice/v4 v4.0.10 // indirect
-	github.com/pion/interceptor v0.1.37 // indirect
 	github.com/pion/logging v0.2.3 // indirect
 	github.com/pion/mdns/v2 v2.0.7 // indirect
 	github.com/pion/randutil v0.1.0 // indirect
 	github.com/pion/rtcp v1.2.15 // indirect
-	github.com/pion/rtp v1.8.15 // indirect
 	github.com/pion/sctp v1.8.39 // indirect
 	github.com/pion/sdp/v3 v3.0.11 // indirect
 	github.com/pion/srtp/v3 v3.0.4 // indirect

@@ -34,6 +34,8 @@ type Plan struct {
 	APISecret    string            `json:"api_secret"`
 	Room         string            `json:"room"`
 	Participants []ParticipantPlan `json:"participants"`
+	// Network is everybody's.
+	Network NetworkPlan `json:"network"`
 }
 
 // ParticipantPlan is one visit of one participant: someone who leaves and returns has two.

@@ -55,18 +55,21 @@ func (v *visit) connect(ctx context.Context) error {
 }
 
 func (v *visit) join() error {
-	quiet := lksdk.WithAutoSubscribe(false)
+	options := []lksdk.ConnectOption{lksdk.WithAutoSubscribe(false)}
+	if way := v.room.Network.interceptors(v.plan.Identity); way != nil {
+		options = append(options, lksdk.WithInterceptors(way))
+	}
 	var err error
 	if v.plan.Token != "" {
 		v.session, err = lksdk.ConnectToRoomWithToken(
-			v.room.URL, v.plan.Token, &lksdk.RoomCallback{}, quiet)
+			v.room.URL, v.plan.Token, &lksdk.RoomCallback{}, options...)
 		return err
 	}
 	v.session, err = lksdk.ConnectToRoom(v.room.URL, lksdk.ConnectInfo{
 		APIKey: v.room.APIKey, APISecret: v.room.APISecret, RoomName: v.room.Room,
 		ParticipantIdentity: v.plan.Identity, ParticipantName: v.plan.Name,
 		ParticipantAttributes: v.plan.Attributes,
-	}, &lksdk.RoomCallback{}, quiet)
+	}, &lksdk.RoomCallback{}, options...)
 	return err
 }
 
