@@ -4,19 +4,21 @@ import os
 import signal
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import psutil
 import pytest
 from livekit import api
 from numpy.typing import NDArray
 
-from parley.audio.ogg import decode
+from parley.audio.ogg import decode, encode_opus
 from parley.blobs import recording_key
 from parley.settings import Settings
 from parley_cli.demo.listener import Listener
 from tests.integration.fleet.conftest import ROBOT, FleetProcess, eventually
 from tests.integration.fleet.meeting import Meeting, hold
 from tests.integration.fleet.speech import RATE, say, silence
+from tests.stack_fixtures.publisher import publisher_plan, publishing
 
 SENTENCE = "can you review the budget"
 OTHER = "the report is ready"
@@ -112,6 +114,28 @@ async def test_a_recording_has_all_that_was_sent(meeting: Meeting) -> None:
     audio = decode(await meeting.blobs.get(recording_key(meeting.room.sid, track_sid)), RATE)
     assert share_above(audio, 10_000) > 0.9
     assert abs(len(audio) - manifest.samples) < RATE * 0.02
+
+
+async def test_a_bad_network_costs_few_words_and_no_time(meeting: Meeting, tmp_path: Path) -> None:
+    said = [SENTENCE, OTHER, "please share the results with the team", "what is the next topic"]
+    audio = np.concatenate([part for text in said for part in (silence(1.2), say(text))])
+    audio = np.concatenate([audio, silence(2.0)])
+    file = tmp_path / "speech.ogg"
+    file.write_bytes(encode_opus(audio, RATE))
+    alice = {"identity": "alice", "file": str(file), "leave_at_end": True}
+    plan = publisher_plan(meeting.settings, meeting.room.name, [alice])
+    async with (
+        meeting.listener(),
+        publishing(plan | {"network": {"delay_ms": 40, "lost_pct": 3}}) as publisher,
+    ):
+        [started] = await publisher.count("started", 1)
+        await publisher.count("left", 1, limit_s=40)
+        track_sid = str(started["track_sid"])
+        await meeting.ended(track_sid)
+    segments = await meeting.segments(track_sid)
+    assert jiwer.wer(" ".join(said), " ".join(segment.text for segment in segments)) < 0.15
+    _, seconds = await meeting.recording(track_sid)
+    assert abs(seconds - len(audio) / RATE) < 0.5
 
 
 async def test_nobody_sees_the_subscriber_and_it_goes_with_the_agent(

@@ -1,12 +1,9 @@
 """The load publisher against the real LiveKit: many speakers, each their own file, told when."""
 
 import asyncio
-import contextlib
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,65 +15,15 @@ from parley.livekit_api import LiveKit
 from parley_cli.stack.build import ensure
 from parley_cli.stack.servers import server
 from parley_cli.stack.stack import Stack
+from tests.stack_fixtures.publisher import publisher_plan, publishing
 from tests.stack_fixtures.servers import settings_of
 
 SPEECH = Path(__file__).parents[2] / "data" / "two_sentences.ogg"
-Events = list[dict[str, object]]
-
-
-class Publisher:
-    """The running program and what it has said so far."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: Events = []
-        self.changed = asyncio.Condition()
-
-    async def read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            async with self.changed:
-                self.events.append(json.loads(line))
-                self.changed.notify_all()
-
-    def of(self, kind: str) -> Events:
-        return [event for event in self.events if event["event"] == kind]
-
-    async def count(self, kind: str, number: int, limit_s: float = 30.0) -> Events:
-        async with asyncio.timeout(limit_s), self.changed:
-            await self.changed.wait_for(lambda: len(self.of(kind)) >= number)
-        return self.of(kind)
-
-
-@asynccontextmanager
-async def publishing(plan: dict[str, object]) -> AsyncIterator[Publisher]:
-    program = ensure(server("publisher"))
-    process = await asyncio.create_subprocess_exec(
-        str(program.path), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    publisher = Publisher(process)
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(plan).encode())
-    process.stdin.close()
-    reading = asyncio.create_task(publisher.read())
-    try:
-        yield publisher
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
-        await reading
 
 
 def plan_of(stack: Stack, room: str, participants: list[dict[str, object]]) -> dict[str, object]:
-    return {
-        "url": stack.plan.livekit_url,
-        "api_key": stack.plan.secrets.livekit_api_key,
-        "api_secret": stack.plan.secrets.livekit_api_secret,
-        "room": room,
-        "participants": [{"file": str(SPEECH), **each} for each in participants],
-    }
+    speaking = [{"file": str(SPEECH), **each} for each in participants]
+    return publisher_plan(settings_of(stack), room, speaking)
 
 
 def at(event: dict[str, object]) -> int:
