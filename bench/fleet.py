@@ -24,7 +24,8 @@ DEFAULT_SPEAKERS = (1, 5, 10, 20, 30, 45, 60)
 ABLATIONS: dict[str, dict[str, str]] = {
     "full": {},
     "no gate": {"speech_gate": "false"},
-    "10-ms frames": {"frame_ms": "10"},
+    "frames of 60 ms": {"frame_ms": "60", "short_frame_speakers": "0"},
+    "10-ms frames": {"frame_ms": "10", "short_frame_speakers": "0"},
     "the SDK's audio": {"subscriber": "sdk"},
     "its stock streams": {"subscriber": "sdk", "routed_audio": "false"},
     "no recording": {"record_audio": "false"},

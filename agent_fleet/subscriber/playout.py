@@ -25,7 +25,7 @@ _JITTER = to_samples(60)
 _AHEAD = to_samples(250)
 _STALLED = to_samples(300)  # nothing came for so long
 _KEPT_BACK = to_samples(60)  # may still be under way
-_SHORT_MS = 60  # pieces of silence: the end of an utterance waits for them
+_SHORT = to_samples(60)  # pieces of silence: the end of an utterance waits for them
 _ASLEEP = to_samples(2_000)
 
 
@@ -45,16 +45,13 @@ class Sound:
 class Playout:
     """One track's; from one thread at a time."""
 
-    def __init__(self, *, piece_ms: int, quiet_rms: float) -> None:
+    def __init__(self, *, quiet_rms: float) -> None:
         """Begin with the first packet.
 
         Args:
-            piece_ms: how much of a track comes at a time.
             quiet_rms: what is not louder than that (RMS of int16 samples) may be left out.
         """
         self._decoder = OpusDecoder()
-        self._batch = to_samples(piece_ms)
-        self._piece = to_samples(min(piece_ms, _SHORT_MS))
         self._quiet_rms = quiet_rms
         self._next: int | None = None
         self._began: float | None = None
@@ -98,10 +95,15 @@ class Playout:
             self._next = (timestamp + samples * _RTP_PER_SAMPLE) % _WRAP
         return self._fitting(Sound(b"".join(parts), tuple(opus)), now) if opus else None
 
-    def tick(self, now: float) -> Iterator[Sound]:
-        """Time passes: silence, where no packets come."""
+    def tick(self, now: float, piece_ms: int) -> Iterator[Sound]:
+        """Time passes: silence, where no packets come.
+
+        Args:
+            now: as for `take`.
+            piece_ms: how much of the track comes at a time, where packets come.
+        """
         due = self._due(now)
-        if not self._injected and due <= self._batch + _KEPT_BACK:
+        if not self._injected and due <= to_samples(piece_ms) + _KEPT_BACK:
             return
         # Who sends nothing while silent was silent already. In a word, the network may be slow.
         if not self._injected and due <= _STALLED and not self._quiet(self._latest):
@@ -111,11 +113,11 @@ class Playout:
             self._position += due
             self._injected += due
             return
-        while due >= self._piece:
-            due -= self._piece
-            self._position += self._piece
-            self._injected += self._piece
-            yield Sound(bytes(self._piece * BYTES_PER_SAMPLE), ((b"", self._piece),))
+        while due >= _SHORT:
+            due -= _SHORT
+            self._position += _SHORT
+            self._injected += _SHORT
+            yield Sound(bytes(_SHORT * BYTES_PER_SAMPLE), ((b"", _SHORT),))
 
     def _due(self, now: float) -> int:
         """By how many samples time is ahead of what was given out."""

@@ -28,7 +28,7 @@ class Listener(Protocol):
         """Packets of a track came."""
         ...
 
-    def ticked(self) -> None:
+    def ticked(self, piece_ms: int) -> None:
         """Time passed."""
         ...
 
@@ -121,7 +121,7 @@ class SubscriberProcess:
                     for tap, packets in wire.batches(content):
                         self._listener.heard(tap, packets)
                 case wire.TICK:
-                    self._listener.ticked()
+                    self._listener.ticked(wire.tick(content))
                 case wire.EVENT:
                     event = wire.event(content)
                     self._told(partial(self._listener.told, event))

@@ -39,7 +39,8 @@ class Subscriber:
             settings: how much of a track comes at a time, and what is silence.
         """
         self.settings = settings
-        self._process = SubscriberProcess([program, f"-batch={settings.frame_ms}ms"], self)
+        batch, few = f"-batch={settings.frame_ms}ms", f"-few={settings.short_frame_speakers}"
+        self._process = SubscriberProcess([program, batch, few], self)
         self._numbers = itertools.count(1)
         self._rooms: dict[int, SubscribedRoom] = {}
         self._taps: dict[int, SubscriberTap] = {}
@@ -123,8 +124,7 @@ class Subscriber:
 
     def open(self, room: "SubscribedRoom", track_sid: str, receive: Receive) -> "SubscriberTap":
         """A tap on a track of a room."""
-        settings = self.settings
-        playout = Playout(piece_ms=settings.frame_ms, quiet_rms=settings.gate_rms)
+        playout = Playout(quiet_rms=self.settings.gate_rms)
         tap = SubscriberTap(room, next(self._numbers), track_sid, receive, playout)
         with self._lock:
             self._taps[tap.number] = tap
@@ -150,13 +150,13 @@ class Subscriber:
         if found is not None:
             found.heard(packets, time.monotonic())
 
-    def ticked(self) -> None:
-        """Time passed."""
+    def ticked(self, piece_ms: int) -> None:
+        """Time passed; so much of a track comes at a time."""
         now = time.monotonic()
         with self._lock:
             taps = list(self._taps.values())
         for tap in taps:
-            tap.ticked(now)
+            tap.ticked(now, piece_ms)
 
     def told(self, event: wire.Event) -> None:
         """Something happened to a room or a tap."""
@@ -289,9 +289,9 @@ class SubscriberTap:
         """Packets came."""
         self._give(lambda: filter(None, [self.playout.take(packets, now)]))
 
-    def ticked(self, now: float) -> None:
-        """Time passed."""
-        self._give(lambda: self.playout.tick(now))
+    def ticked(self, now: float, piece_ms: int) -> None:
+        """Time passed; so much of it comes at a time."""
+        self._give(lambda: self.playout.tick(now, piece_ms))
 
     def _give(self, sounds: Callable[[], Iterable[Sound]]) -> None:
         """Hand sound on; what fails there is this track's alone."""

@@ -12,6 +12,7 @@ EVENT, AUDIO, TICK = range(3)
 _HEAD = struct.Struct("<IB")
 _BATCH = struct.Struct("<IH")
 _PACKET = struct.Struct("<IH")
+_TICK = struct.Struct("<H")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def batches(content: bytes) -> Iterator[tuple[int, list[Packet]]]:
             packets.append((timestamp, content[at : at + size]))
             at += size
         yield tap, packets
+
+
+def tick(content: bytes) -> int:
+    """How much of a track comes at a time now, in ms."""
+    (piece_ms,) = _TICK.unpack(content)
+    return int(piece_ms)
 
 
 def command(do: str, room: int, **what: object) -> bytes:

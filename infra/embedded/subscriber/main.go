@@ -42,6 +42,7 @@ type Command struct {
 
 func main() {
 	batch := flag.Duration("batch", 120*time.Millisecond, "how much of a track is handed on at a time")
+	few := flag.Int("few", 16, "of up to so many tracks that flow at a time, half as much")
 	flag.Parse()
 	frames := os.Stdout
 	os.Stdout = os.Stderr // a library that prints must not print into the frames
@@ -50,14 +51,14 @@ func main() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM)
 	debug.SetGCPercent(memoryForSpeed)
 	lksdk.SetLogger(protologger.LogRLogger(logr.Discard()))
-	if err := run(frames, *batch); err != nil {
+	if err := run(frames, *batch, *few); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(frames io.Writer, batch time.Duration) error {
-	out := newOutput(frames, batch)
+func run(frames io.Writer, batch time.Duration, few int) error {
+	out := newOutput(frames, batch, few)
 	go out.run()
 	rooms := map[int]*room{}
 	lines := bufio.NewScanner(os.Stdin)

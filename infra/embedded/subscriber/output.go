@@ -17,7 +17,8 @@ const (
 	// frameAudio holds batches: a tap's number (4), how many Opus packets (2), and of each its RTP
 	// timestamp (4), its length (2) and itself.
 	frameAudio
-	// frameTick is empty, and comes regularly: time passes where no audio comes.
+	// frameTick comes regularly: time passes where no audio comes. It says how much of a track is
+	// handed on at a time now, in milliseconds (2).
 	frameTick
 )
 
@@ -27,6 +28,8 @@ const (
 	// pause is how long a packet is waited for before a batch is handed on as it is: somebody is muted,
 	// or sends nothing while silent.
 	pause = 60 * time.Millisecond
+	// flowing is for how long after its last packet a track counts as one that flows.
+	flowing = time.Second
 )
 
 // Event is what the fleet is told.
@@ -47,7 +50,6 @@ type sent struct {
 // tap gathers a track's packets until they are handed on.
 type tap struct {
 	number uint32
-	batch  time.Duration
 
 	mu      sync.Mutex
 	last    time.Time // when the last packet came
@@ -72,9 +74,16 @@ func (t *tap) add(timestamp uint32, packet []byte) {
 	t.waiting = append(t.waiting, sent{timestamp, packet})
 }
 
+// flows says whether packets come.
+func (t *tap) flows(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return now.Sub(t.last) < flowing
+}
+
 // take appends a batch to a frame if there is a whole one, or one that will not become whole; it
 // says whether the tap is still open.
-func (t *tap) take(frame []byte, now time.Time) ([]byte, bool) {
+func (t *tap) take(frame []byte, now time.Time, batch time.Duration) ([]byte, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.waiting) == 0 {
@@ -82,7 +91,7 @@ func (t *tap) take(frame []byte, now time.Time) ([]byte, bool) {
 	}
 	last := t.waiting[len(t.waiting)-1]
 	samples := last.timestamp - t.waiting[0].timestamp + frameSamples(last.packet[0])
-	whole := time.Duration(samples)*time.Second/opusRate >= t.batch
+	whole := time.Duration(samples)*time.Second/opusRate >= batch
 	if !whole && !t.closed && now.Sub(t.last) < pause {
 		return frame, true
 	}
@@ -124,6 +133,7 @@ func together(waiting []sent) []sent {
 // output writes frames: the batches of all tracks together, so that the fleet is woken seldom.
 type output struct {
 	batch time.Duration
+	few   int
 
 	mu   sync.Mutex
 	taps []*tap
@@ -132,13 +142,15 @@ type output struct {
 	to      io.Writer
 }
 
-func newOutput(to io.Writer, batch time.Duration) *output {
-	return &output{to: to, batch: batch}
+// newOutput hands on so much of a track at a time, and half as much while few flow: that is sooner,
+// and wakes the fleet twice as often.
+func newOutput(to io.Writer, batch time.Duration, few int) *output {
+	return &output{to: to, batch: batch, few: few}
 }
 
 // open makes a tap whose packets are handed on until it is closed.
 func (o *output) open(number uint32) *tap {
-	made := &tap{number: number, batch: o.batch}
+	made := &tap{number: number}
 	o.mu.Lock()
 	o.taps = append(o.taps, made)
 	o.mu.Unlock()
@@ -152,7 +164,8 @@ func (o *output) run() {
 	for now := range time.Tick(lookEvery) {
 		var open int
 		var closed []uint32
-		frame, open, closed = o.gather(frame[:0], now)
+		batch := o.size(now)
+		frame, open, closed = o.gather(frame[:0], now, batch)
 		if len(frame) > 0 {
 			o.write(frameAudio, frame)
 		}
@@ -161,20 +174,36 @@ func (o *output) run() {
 		}
 		if open > 0 && now.Sub(ticked) >= tickEvery {
 			ticked = now
-			o.write(frameTick, nil)
+			o.write(frameTick, binary.LittleEndian.AppendUint16(nil, uint16(batch.Milliseconds())))
 		}
 	}
 }
 
+// size is how much of a track is handed on at a time now.
+func (o *output) size(now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := 0
+	for _, each := range o.taps {
+		if each.flows(now) {
+			count++
+		}
+	}
+	if count <= o.few {
+		return o.batch / 2
+	}
+	return o.batch
+}
+
 // gather appends what is to be handed on now; it says how many taps are open, and which ended.
-func (o *output) gather(frame []byte, now time.Time) ([]byte, int, []uint32) {
+func (o *output) gather(frame []byte, now time.Time, batch time.Duration) ([]byte, int, []uint32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var closed []uint32
 	open := o.taps[:0]
 	for _, each := range o.taps {
 		var there bool
-		if frame, there = each.take(frame, now); there {
+		if frame, there = each.take(frame, now, batch); there {
 			open = append(open, each)
 		} else {
 			closed = append(closed, each.number)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"testing"
 	"time"
 )
@@ -34,9 +35,10 @@ func TestOnlyWhatFollowsWithoutABreakIsJoined(t *testing.T) {
 
 func TestABatchIsHandedOnWhenItIsWholeOrOldOrTheLast(t *testing.T) {
 	began := time.Now()
-	tap := &tap{number: 7, batch: 40 * time.Millisecond}
+	tap := &tap{number: 7}
+	const batch = 40 * time.Millisecond
 	take := func(now time.Time) []byte {
-		frame, _ := tap.take(nil, now)
+		frame, _ := tap.take(nil, now, batch)
 		return frame
 	}
 	tap.add(0, speech(1))
@@ -56,8 +58,27 @@ func TestABatchIsHandedOnWhenItIsWholeOrOldOrTheLast(t *testing.T) {
 	tap.add(2880, speech(4))
 	tap.close()
 	tap.add(3840, speech(5))
-	frame, open := tap.take(nil, time.Now())
+	frame, open := tap.take(nil, time.Now(), batch)
 	if want := speech(4); open || !bytes.HasSuffix(frame, want) {
 		t.Errorf("%v, open %v: the last packet is to come, and no other", frame, open)
+	}
+}
+
+func TestFewTracksAreHandedOnInHalves(t *testing.T) {
+	out := newOutput(io.Discard, 120*time.Millisecond, 2)
+	taps := []*tap{out.open(1), out.open(2), out.open(3)}
+	size := func(want time.Duration) {
+		t.Helper()
+		if got := out.size(time.Now()); got != want {
+			t.Errorf("%s at a time, not %s", got, want)
+		}
+	}
+	size(60 * time.Millisecond)
+	for _, each := range taps {
+		each.add(0, speech(1))
+	}
+	size(120 * time.Millisecond)
+	if got := out.size(time.Now().Add(flowing)); got != 60*time.Millisecond {
+		t.Errorf("%s at a time once they have fallen silent", got)
 	}
 }

@@ -17,7 +17,7 @@ class Player:
     """A playout with a clock; keeps what came out."""
 
     def __init__(self) -> None:
-        self.playout = Playout(piece_ms=120, quiet_rms=100.0)
+        self.playout = Playout(quiet_rms=100.0)
         self.now = 100.0
         self.heard: list[Sound] = []
 
@@ -27,11 +27,11 @@ class Player:
         if sound := self.playout.take(sent, self.now):
             self.heard.append(sound)
 
-    def wait(self, ms: int) -> None:
+    def wait(self, ms: int, *, piece_ms: int = 120) -> None:
         """Nothing comes for so long."""
         for _ in range(ms // 20):
             self.now += 0.02
-            self.heard.extend(self.playout.tick(self.now))
+            self.heard.extend(self.playout.tick(self.now, piece_ms))
 
     @property
     def ms(self) -> int:
@@ -95,6 +95,14 @@ def test_after_silence_time_goes_on_at_once_and_in_a_word_it_waits_for_the_netwo
     speaking.send(SPEECH[12:24], passes_ms=0)
     assert speaking.ms == 480
     assert speaking.playout.concealed == 0
+
+
+def test_where_little_comes_at_a_time_silence_is_known_sooner() -> None:
+    little, much = Player(), Player()
+    for player, piece_ms in ((little, 60), (much, 120)):
+        player.send(ROOM[:12])
+        player.wait(140, piece_ms=piece_ms)
+    assert (little.ms, much.ms) == (300, 240)
 
 
 def test_a_sender_that_is_silent_by_itself_sends_little_and_time_goes_on() -> None:

@@ -39,7 +39,7 @@ for line in sys.stdin:
     elif what["do"] == "subscribe":
         packets = b"".join(struct.pack("<IH", 960 * n, len(p)) + p for n, p in enumerate(speech))
         frame(1, struct.pack("<IH", what["tap"], len(speech)) + packets)
-        frame(2)
+        frame(2, struct.pack("<H", 60))
         last = what["tap"]
     elif what["do"] == "unsubscribe":
         frame(1, struct.pack("<IHIH", last, 1, 960 * len(speech), len(speech[0])) + speech[0])
@@ -207,9 +207,11 @@ async def test_a_receiver_that_fails_harms_nobody(stage: Stage) -> None:
 
 def test_a_frame_that_was_cut_off_ends_the_reading(tmp_path: Path) -> None:
     path = tmp_path / "frames"
-    path.write_bytes(b"\x02\0\0\0\x00{}" + b"\0\0\0\0\x02" + b"\x09\0\0\0\x01abc")
+    path.write_bytes(b"\x02\0\0\0\x00{}" + b"\x02\0\0\0\x02\x78\0" + b"\x09\0\0\0\x01abc")
     with path.open("rb") as source:
-        assert list(wire.frames(source)) == [(wire.EVENT, b"{}"), (wire.TICK, b"")]
+        event, tick = wire.frames(source)
+    assert event == (wire.EVENT, b"{}")
+    assert (tick[0], wire.tick(tick[1])) == (wire.TICK, 120)
 
 
 async def test_a_receiver_that_fails_while_nothing_comes_harms_nobody(stage: Stage) -> None:
@@ -224,7 +226,7 @@ async def test_a_receiver_that_fails_while_nothing_comes_harms_nobody(stage: Sta
     await until(lambda: len(stage.told) == 2)
 
     def silence_came() -> bool:
-        tap.ticked(time.monotonic() + 1.0)
+        tap.ticked(time.monotonic() + 1.0, 120)
         return bool(failed)
 
     await until(silence_came)
