@@ -71,7 +71,7 @@ lock: $(UV) ## Resolve the dependencies anew into requirements/dev.txt, with has
 lint: setup ## Check style, types and the folder rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy $(PACKAGES) bench tests
 	$(BIN)/lint-imports
 
 .PHONY: format

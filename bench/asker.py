@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -200,7 +201,7 @@ class Ears:
             self._now.caption_ms = _now_ms()
 
 
-async def _until(heard: Heard, condition, limit_s: float) -> bool:  # type: ignore[no-untyped-def]
+async def _until(heard: Heard, condition: Callable[[], bool], limit_s: float) -> bool:
     try:
         async with asyncio.timeout(limit_s):
             while not condition():

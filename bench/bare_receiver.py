@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from livekit import rtc
 
 from agent_fleet.audio_tap import Router
+from agent_fleet.frames import Opus
 from bench.speech_load import Load, speakers
 from bench.stand import Agent, Measured, Stand, publishing
 
@@ -80,8 +81,11 @@ async def receive(url: str, token: str) -> None:
     """Take all audio, as the fleet does, until killed."""
     room, router, taps = rtc.Room(), Router(), []
 
+    def drop(_: bytes, opus: Opus | None = None, /) -> None:
+        return None
+
     def subscribed(track: rtc.Track, *_: object) -> None:
-        taps.append(router.open(track, lambda _: None, frame_ms=_FRAME_MS))
+        taps.append(router.open(track, drop, frame_ms=_FRAME_MS))
 
     room.on("track_subscribed", subscribed)
     await room.connect(url, token)

@@ -116,7 +116,8 @@ def _spoken(engine: str, voice: str, text: str) -> Samples:
         with partial.open("wb") as out:
             np.save(out, made)
         partial.replace(kept)
-    return np.load(kept)
+    loaded: Samples = np.load(kept)
+    return loaded
 
 
 def _kokoro(voice: str, text: str) -> Samples:

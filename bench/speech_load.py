@@ -95,7 +95,8 @@ class ScriptedSpeaker:
 
     def samples(self) -> NDArray[np.int16]:
         """The file's audio before it was encoded: int16 mono at 16 kHz."""
-        return np.load(self.file.with_suffix(".npy"))
+        loaded: NDArray[np.int16] = np.load(self.file.with_suffix(".npy"))
+        return loaded
 
 
 def speakers(count: int, load: Load, seconds: float) -> list[ScriptedSpeaker]:

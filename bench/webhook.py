@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import jwt
@@ -48,9 +49,9 @@ class Row:
     tracks_stored: int
 
 
-def events(rooms: list[str], count: int, rng: random.Random) -> Iterator[dict[str, object]]:
+def events(rooms: list[str], count: int, rng: random.Random) -> Iterator[dict[str, Any]]:
     """Events as LiveKit words them; a track's publication, then its end."""
-    last: dict[str, object] = {}
+    last: dict[str, Any] = {}
     for number in range(count):
         if last and rng.random() < 0.1:
             yield last
@@ -70,7 +71,7 @@ def events(rooms: list[str], count: int, rng: random.Random) -> Iterator[dict[st
         yield last
 
 
-def signed(event: dict[str, object], settings: Settings) -> tuple[bytes, dict[str, str]]:
+def signed(event: dict[str, Any], settings: Settings) -> tuple[bytes, dict[str, str]]:
     """The request that LiveKit would send."""
     body = json.dumps(event).encode()
     now = int(time.time())
@@ -128,11 +129,7 @@ async def run(stack: Stack, rate: int, seconds: float, seed: int) -> Row:
     api_ms, database_ms = (
         round((cpu_ms(pid) - was) / len(requests), 2) for pid, was in zip(pids, before, strict=True)
     )
-    expected = {
-        (e["room"]["sid"], e["track"]["sid"])  # type: ignore[index]
-        for e in made
-        if "track" in e
-    }
+    expected = {(e["room"]["sid"], e["track"]["sid"]) for e in made if "track" in e}
     stored = {(r, t) for r in rooms for t in (await stores.rooms.get(r)).tracks}
     stores.close()
     waits.sort()

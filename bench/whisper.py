@@ -23,6 +23,7 @@ from parley.errors import ParleyError
 from parley.transcribe.engine import SAMPLE_RATE
 from parley.transcribe.whisper import WhisperTranscriber
 from parley.voice import SAMPLE_RATE as VOICE_RATE, open_engine
+from parley.voice.engines import EngineName
 
 TEXT = (
     "Good morning everyone. Yesterday we finished the payment bug and the tests are running. "
@@ -32,11 +33,11 @@ TEXT = (
 PAUSE_S = 1.0
 
 
-def speech(engine_name: str) -> tuple[str, NDArray[np.float32]]:
+def speech(engine_name: EngineName) -> tuple[str, NDArray[np.float32]]:
     """The text as one voice of an engine speaks it, with a pause after each sentence, at 16 kHz."""
 
     async def speak() -> tuple[str, NDArray[np.float32]]:
-        engine = open_engine(engine_name)  # type: ignore[arg-type]
+        engine = open_engine(engine_name)
         pause = np.zeros(round(PAUSE_S * VOICE_RATE), np.float32)
         parts = []
         try:

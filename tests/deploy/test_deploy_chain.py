@@ -23,7 +23,7 @@ def poisoned(cloud: Cloud) -> str:
     return room
 
 
-def test_a_signed_webhook_is_stored_and_an_altered_one_is_not(cloud: Cloud):
+def test_a_signed_webhook_is_stored_and_an_altered_one_is_not(cloud: Cloud) -> None:
     room = cloud.open_room("webhooks")
     cloud.publish(room, "TR_zoe", "zoë")
     (track,) = cloud.get(f"/rooms/{room}/tracks")["tracks"]
@@ -40,7 +40,7 @@ def test_a_signed_webhook_is_stored_and_an_altered_one_is_not(cloud: Cloud):
 
 def test_a_recording_becomes_a_transcript_and_its_room_a_summary(
     cloud: Cloud, ogg: tuple[bytes, int]
-):
+) -> None:
     body, samples = ogg
     room = cloud.open_room("meeting")
     cloud.publish(room, "TR_ann", "ann")
@@ -71,7 +71,9 @@ def test_a_recording_becomes_a_transcript_and_its_room_a_summary(
         assert words not in log
 
 
-def test_a_presigned_url_gives_the_recording_to_anybody(cloud: Cloud, ogg: tuple[bytes, int]):
+def test_a_presigned_url_gives_the_recording_to_anybody(
+    cloud: Cloud, ogg: tuple[bytes, int]
+) -> None:
     body, samples = ogg
     room = cloud.open_room("listening")
     cloud.publish(room, "TR_bob", "bob")
@@ -85,7 +87,7 @@ def test_a_presigned_url_gives_the_recording_to_anybody(cloud: Cloud, ogg: tuple
 
 def test_a_poisoned_recording_is_a_dead_letter_and_the_room_still_completes(
     cloud: Cloud, poisoned: str
-):
+) -> None:
     room = poisoned
     until(lambda: cloud.get(f"/rooms/{room}")["status"] == "completed")
     (track,) = cloud.get(f"/rooms/{room}/tracks")["tracks"]
@@ -103,7 +105,7 @@ def test_a_poisoned_recording_is_a_dead_letter_and_the_room_still_completes(
     assert [m["track_sid"] for m in missing] == ["TR_bad"]
 
 
-def test_audio_that_is_none_fails_its_track_at_the_first_look(cloud: Cloud):
+def test_audio_that_is_none_fails_its_track_at_the_first_look(cloud: Cloud) -> None:
     room = cloud.open_room("noise")
     cloud.publish(room, "TR_junk", "joe")
     cloud.put_manifest(room, "TR_junk", 48_000, 4)
@@ -114,7 +116,7 @@ def test_audio_that_is_none_fails_its_track_at_the_first_look(cloud: Cloud):
     assert (track["status"], track["attempts"]) == ("failed", 1)
 
 
-def test_speech_is_made_once_and_read_by_its_url(cloud: Cloud):
+def test_speech_is_made_once_and_read_by_its_url(cloud: Cloud) -> None:
     request = {"text": "The report is ready.", "language": "en"}
     first = cloud.call("POST", "/speech", request)
     assert first.status_code == 201, first.text
@@ -126,7 +128,7 @@ def test_speech_is_made_once_and_read_by_its_url(cloud: Cloud):
     assert again.json()["key"] == first.json()["key"]
 
 
-def test_the_reconciler_runs_and_finds_nothing_amiss(cloud: Cloud):
+def test_the_reconciler_runs_and_finds_nothing_amiss(cloud: Cloud) -> None:
     answer = cloud.client("lambda").invoke(FunctionName="parley-reconcile", Payload=b"{}")
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said

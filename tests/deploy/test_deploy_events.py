@@ -49,7 +49,7 @@ def shape(event: Any) -> Any:
     return type(event).__name__
 
 
-def test_an_object_s_event_is_as_recorded(cloud: Cloud):
+def test_an_object_s_event_is_as_recorded(cloud: Cloud) -> None:
     plain, odd = events_of(cloud, ["elsewhere/RM_a1/TR_b2.ogg", ODD_KEY])
     expected = json.loads(recorded("localstack_versioned"))
     assert shape(plain) == shape(expected)

@@ -25,7 +25,7 @@ def resources(cloud: Cloud) -> list[dict[str, Any]]:
     ]
 
 
-def test_no_resource_is_a_stand_in(cloud: Cloud):
+def test_no_resource_is_a_stand_in(cloud: Cloud) -> None:
     client = cloud.client("cloudformation")
     reasons = [
         str(event.get("ResourceStatusReason", ""))
@@ -37,14 +37,14 @@ def test_no_resource_is_a_stand_in(cloud: Cloud):
     assert "deployed as a fallback" not in cloud.deployed.log
 
 
-def test_every_resource_of_both_stacks_is_there(cloud: Cloud):
+def test_every_resource_of_both_stacks_is_there(cloud: Cloud) -> None:
     assert len(stacks(cloud)) == 2
     found = resources(cloud)
     assert len(found) > 55
     assert {resource["ResourceStatus"] for resource in found} == {"CREATE_COMPLETE"}
 
 
-def test_the_queues_and_their_readers_are_as_the_template_says(cloud: Cloud):
+def test_the_queues_and_their_readers_are_as_the_template_says(cloud: Cloud) -> None:
     mappings = cloud.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert len(mappings) == 2
     for mapping in mappings:
@@ -53,7 +53,7 @@ def test_the_queues_and_their_readers_are_as_the_template_says(cloud: Cloud):
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_a_zip_function_is_below_the_limit_of_a_direct_upload(cloud: Cloud):
+def test_a_zip_function_is_below_the_limit_of_a_direct_upload(cloud: Cloud) -> None:
     functions = cloud.client("lambda").list_functions()["Functions"]
     assert len(functions) == 5
     assert all(function["CodeSize"] < 50 * 1024 * 1024 for function in functions)
@@ -70,7 +70,7 @@ def state(cloud: Cloud) -> dict[str, Any]:
     }
 
 
-def test_building_and_deploying_again_changes_nothing(cloud: Cloud):
+def test_building_and_deploying_again_changes_nothing(cloud: Cloud) -> None:
     before = state(cloud)
     livekit = cloud.settings.livekit_url
     again = deploy.deploy(cloud.deployed.url, {"LiveKitUrl": livekit})

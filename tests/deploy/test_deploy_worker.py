@@ -54,7 +54,7 @@ def parts_done(log: Path) -> list[dict[str, Any]]:
 
 def test_a_long_recording_is_handed_back_taken_on_and_no_part_is_done_twice(
     cloud: Cloud, tmp_path: Path, spoken: NDArray[np.float32]
-):
+) -> None:
     sqs, s3 = cloud.client("sqs"), cloud.client("s3")
     queue = sqs.create_queue(QueueName="for-workers")["QueueUrl"]
     s3.create_bucket(Bucket=BUCKET)

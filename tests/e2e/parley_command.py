@@ -64,5 +64,6 @@ def listening(state_dir: Path) -> list[int]:
     state = StateFolder(state_dir).read()
     assert state is not None
     ports = set(state.ports.values())
-    used = [c.laddr.port for c in psutil.net_connections() if c.status == psutil.CONN_LISTEN]
+    connections = psutil.net_connections()
+    used = [c.laddr.port for c in connections if c.laddr and c.status == psutil.CONN_LISTEN]
     return sorted(ports & set(used))

@@ -284,8 +284,10 @@ class FakeEgress:
         )  # fmt: skip
         return job.path.stat().st_size
 
-    async def _tell(self, job: Job, kind: str, status: int, *, error: str = "") -> None:
-        job.info.status = status  # type: ignore[assignment]
+    async def _tell(
+        self, job: Job, kind: str, status: api.EgressStatus, *, error: str = ""
+    ) -> None:
+        job.info.status = status
         job.info.error = error
         job.info.updated_at = time.time_ns()
         # LiveKit sends no room with these: the egress says which it is.
@@ -350,7 +352,9 @@ class FakeEgress:
 
 
 def _unknown(message: Message) -> "list[str]":
-    found = [f"{message.DESCRIPTOR.name}.{f.field_number}" for f in UnknownFieldSet(message)]
+    unknown = UnknownFieldSet(message)
+    numbers = [unknown[at].field_number for at in range(len(unknown))]
+    found = [f"{message.DESCRIPTOR.name}.{number}" for number in numbers]
     for descriptor, value in message.ListFields():
         if descriptor.message_type is None:
             continue

@@ -58,7 +58,9 @@ def error_rates(meeting: RenderedMeeting) -> tuple[float, float]:
     vosk.SetLogLevel(-1)
     small = vosk.Model(str(ensure("mini-en")))
     whisper = WhisperModel(str(ensure("whisper-tiny.en")), device="cpu", compute_type="int8")
-    script, lives, finals = defaultdict(list), defaultdict(list), defaultdict(list)
+    script: defaultdict[str, list[str]] = defaultdict(list)
+    lives: defaultdict[str, list[str]] = defaultdict(list)
+    finals: defaultdict[str, list[str]] = defaultdict(list)
     for seed, stay in enumerate(plan_stays(meeting)):
         sound = over_the_line(stay, seed)
         script[stay.identity] += [line.text for line in stay.lines]

@@ -14,12 +14,14 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from parley.clock import wall_clock_ms
 from parley.errors import StorageUnavailableError
 from parley.idempotency import MongoPersistence
 from parley.storage.database import Database
-from tests.stack_fixtures.servers import Stack, settings_of
+from parley_cli.stack.stack import Stack
+from tests.stack_fixtures.servers import settings_of
 
 
 class Context:
@@ -49,13 +51,13 @@ def counted(layer: MongoPersistence, work: Callable[[dict[str, Any]], Any]) -> A
     config = IdempotencyConfig(event_key_jmespath="id")
 
     @idempotent(persistence_store=layer, config=config)
-    def handler(event: dict[str, Any], context: Context) -> Any:
+    def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         return work(event)
 
     return handler
 
 
-def test_a_repeat_returns_the_first_result_without_running_again(layer: MongoPersistence):
+def test_a_repeat_returns_the_first_result_without_running_again(layer: MongoPersistence) -> None:
     calls: list[str] = []
 
     def work(event: dict[str, Any]) -> dict[str, int]:
@@ -69,7 +71,7 @@ def test_a_repeat_returns_the_first_result_without_running_again(layer: MongoPer
     assert calls == ["a", "b"]
 
 
-def test_of_many_at_once_one_runs(layer: MongoPersistence):
+def test_of_many_at_once_one_runs(layer: MongoPersistence) -> None:
     runs, entered, go_on = [], threading.Event(), threading.Event()
 
     def work(event: dict[str, Any]) -> str:
@@ -91,7 +93,7 @@ def test_of_many_at_once_one_runs(layer: MongoPersistence):
     assert [type(e) for e in errors if e] == [IdempotencyAlreadyInProgressError] * 8
 
 
-def test_a_failed_call_may_be_repeated(layer: MongoPersistence):
+def test_a_failed_call_may_be_repeated(layer: MongoPersistence) -> None:
     outcomes: list[Any] = [ValueError("no"), "yes"]
 
     def work(event: dict[str, Any]) -> Any:
@@ -123,7 +125,7 @@ def record(key: str, *, expires_in_s: int, deadline_in_ms: int | None) -> DataRe
 )
 def test_what_a_killed_invocation_left_is_taken_over_by_one(
     connect: Callable[[], Database], expires_in_s: int, deadline_in_ms: int | None
-):
+) -> None:
     killed, layers = MongoPersistence(connect), [MongoPersistence(connect) for _ in range(6)]
     try:
         killed._put_record(record("k", expires_in_s=expires_in_s, deadline_in_ms=deadline_in_ms))
@@ -142,7 +144,7 @@ def test_what_a_killed_invocation_left_is_taken_over_by_one(
             layer.close()
 
 
-def test_a_claim_without_a_deadline_holds_until_it_expires(layer: MongoPersistence):
+def test_a_claim_without_a_deadline_holds_until_it_expires(layer: MongoPersistence) -> None:
     layer._put_record(record("k", expires_in_s=3600, deadline_in_ms=None))
     with pytest.raises(IdempotencyItemAlreadyExistsError) as raised:
         layer._put_record(record("k", expires_in_s=3600, deadline_in_ms=60_000))
@@ -150,7 +152,7 @@ def test_a_claim_without_a_deadline_holds_until_it_expires(layer: MongoPersisten
     assert raised.value.old_data_record.status == "INPROGRESS"
 
 
-def test_an_absent_database_is_our_own_retryable_error():
+def test_an_absent_database_is_our_own_retryable_error() -> None:
     uri = "mongodb://127.0.0.1:1"
     layer = MongoPersistence(lambda: Database(uri, "x", timeout_ms=200))
     try:

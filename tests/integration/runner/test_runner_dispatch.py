@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,8 +20,8 @@ HANDLERS = "tests.integration.runner.handlers"
 
 def function(name: str, **changes: float) -> LocalFunction:
     trigger = ObjectsUnder(f"{name}/", ".ogg")
-    fields = {"timeout_s": 30.0, **changes}
-    return LocalFunction(name, f"{HANDLERS}.{name}", trigger, **fields)  # type: ignore[arg-type]
+    fields: dict[str, Any] = {"timeout_s": 30.0, **changes}
+    return LocalFunction(name, f"{HANDLERS}.{name}", trigger, **fields)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -63,7 +64,7 @@ async def post(url: str, key: str) -> httpx.Response:
         return await client.post(f"{url}/events/s3", content=object_event(key))
 
 
-async def get(url: str, path: str) -> dict[str, object]:
+async def get(url: str, path: str) -> dict[str, Any]:
     async with httpx.AsyncClient() as client:
         return dict((await client.get(f"{url}{path}")).raise_for_status().json())
 
@@ -130,10 +131,10 @@ async def test_dead_letters_can_be_seen_and_retried(
     (job,) = (await post(url, "fail/x.ogg")).json()["jobs"]
 
     async def dead() -> bool:
-        return (await get(url, "/jobs"))["dead"] == 1
+        return bool((await get(url, "/jobs"))["dead"] == 1)
 
     await until(dead)
-    (letter,) = (await get(url, "/dead-letters"))["dead_letters"]  # type: ignore[misc]
+    (letter,) = (await get(url, "/dead-letters"))["dead_letters"]
     assert letter["id"] == job
     assert letter["error"] == "ValueError: this one never works"
     assert letter["subject"] == "fail/x.ogg"

@@ -47,7 +47,9 @@ async def test_parts_start_after_what_they_need_and_stop_before_it(
     watch = Watch()
     async with Stack(tmp_path / "s", parts=OURS, on_event=watch) as stack:
         assert watch.order("ready") == ["api", "runner", "fleet"]
-        assert StateFolder(tmp_path / "s").read().phase == "ready"  # type: ignore[union-attr]
+        state = StateFolder(tmp_path / "s").read()
+        assert state is not None
+        assert state.phase == "ready"
         pids = [stack.pid(name) for name in OURS]
         ports = list(stack.plan.ports.values())
     assert watch.order("stopped") == ["fleet", "runner", "api"]

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from queue import Queue
 from typing import Any
@@ -152,10 +153,10 @@ async def _drive(
     operations: list[Callable[[], Awaitable[None]]] = []
     for track in tracks:
         if publisher[track] == number:
-            operations += [lambda t=track: publish(t)] * rng.randrange(1, 3)
-        operations += [lambda t=track: finish_when_known(t)] * rng.randrange(0, 3)
+            operations += [partial(publish, track)] * rng.randrange(1, 3)
+        operations += [partial(finish_when_known, track)] * rng.randrange(0, 3)
         if publisher[track] == number:  # at least one worker ends it for certain
-            operations.append(lambda t=track: finish_when_known(t))
+            operations.append(partial(finish_when_known, track))
     if number in finalisers:
         operations += [finalise] * rng.randrange(1, 3)
     rng.shuffle(operations)

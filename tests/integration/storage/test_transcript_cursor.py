@@ -3,11 +3,11 @@
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from parley.domain.segment import Version
-from parley.settings import Settings
 from parley.storage import Stores
 from parley.transcripts import Choice, Filter, read_page
 from parley.transcripts.cursor import decode, encode
 from parley.transcripts.reader import tracks_of
+from parley_cli.stack.stack import Stack
 from tests.integration.storage.transcript_rooms import Meeting, utterance
 from tests.stack_fixtures.servers import settings_of
 
@@ -91,9 +91,9 @@ async def play(stores: Stores, script: list[tuple[str, str, int, int]], choice: 
 )
 @given(script=steps, choice=st.sampled_from([Choice.LIVE, Choice.BEST]))
 async def test_appends_between_pages_never_repeat_or_skip(
-    mongo_server: object, script: list[tuple[str, str, int, int]], choice: Choice
+    mongo_server: Stack, script: list[tuple[str, str, int, int]], choice: Choice
 ) -> None:
-    found: Settings = settings_of(mongo_server, mongo_database="cursor")  # type: ignore[arg-type]
+    found = settings_of(mongo_server, mongo_database="cursor")
     stores = Stores.from_settings(found)
     try:
         await play(stores, script, choice)

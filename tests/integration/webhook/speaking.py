@@ -10,15 +10,15 @@ from livekit import api, rtc
 from parley.settings import Settings
 
 
-def join_token(settings: Settings, room: str, identity: str, *, kind: str = "") -> str:
+def join_token(settings: Settings, room: str, identity: str) -> str:
     """A join token, as LiveKit's own library makes it."""
-    token = (
+    return (
         api.AccessToken(settings.livekit_api_key, settings.livekit_api_secret.get_secret_value())
         .with_identity(identity)
         .with_name(identity.title())
         .with_grants(api.VideoGrants(room_join=True, room=room))
+        .to_jwt()
     )
-    return (token.with_kind(kind) if kind else token).to_jwt()  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from tests.integration.webhook.signed import Signed
 UNKNOWN = b"\xc2\x0c\x01x"  # field 200, which no message here has
 UPLOAD = api.S3Upload(bucket="b", access_key="a", secret="s")
 FILE = api.DirectFileOutput(filepath="egress/RM_a/TR_a.ogg", s3=UPLOAD)
-GOOD = {"room_name": "nobody-is-here", "track_id": "TR_a", "file": FILE}
+GOOD: dict[str, Any] = {"room_name": "nobody-is-here", "track_id": "TR_a", "file": FILE}
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def test_tokens(egress: FakeEgress, server_settings: Settings) -> None:
 @pytest.mark.parametrize("lacking", ["room_name", "track_id", "file"])
 async def test_required_fields(egress: FakeEgress, server_settings: Settings, lacking: str) -> None:
     parts = {name: part for name, part in GOOD.items() if name != lacking}
-    body = api.TrackEgressRequest(**parts).SerializeToString()  # type: ignore[arg-type]
+    body = api.TrackEgressRequest(**parts).SerializeToString()
     assert await refused(egress, token(server_settings), body) == "invalid_argument"
 
 
@@ -73,7 +74,7 @@ async def test_required_fields(egress: FakeEgress, server_settings: Settings, la
     [
         b"{}",
         b"\xff\xff",
-        api.TrackEgressRequest(**GOOD).SerializeToString() + UNKNOWN,  # type: ignore[arg-type]
+        api.TrackEgressRequest(**GOOD).SerializeToString() + UNKNOWN,
         api.TrackEgressRequest(
             room_name="a",
             track_id="b",
@@ -92,7 +93,7 @@ async def test_what_is_no_such_message(
 
 async def test_what_is_not_there(egress: FakeEgress, server_settings: Settings) -> None:
     bearer = token(server_settings)
-    body = api.TrackEgressRequest(**GOOD).SerializeToString()  # type: ignore[arg-type]
+    body = api.TrackEgressRequest(**GOOD).SerializeToString()
     assert await refused(egress, bearer, body) == "not_found"
     stop = api.StopEgressRequest(egress_id="EG_none").SerializeToString()
     assert await refused(egress, bearer, stop, "StopEgress") == "not_found"

@@ -18,6 +18,7 @@ from parley.settings import Settings
 from parley.storage import Stores
 from parley.storage.database import Database
 from parley.transcribe import WhisperTranscriber
+from parley.transcribe.engine import Transcriber
 
 SPEECH = Path(__file__).parents[2] / "data" / "two_sentences.ogg"
 STARTED_MS = 1_790_000_000_000
@@ -75,13 +76,13 @@ class World:
         await finalize_room(self.stores, self.blobs, room)
 
     def job(
-        self, transcriber: object, *, remaining_ms: int = 900_000, part_seconds: float = 600.0
+        self, transcriber: Transcriber, *, remaining_ms: int = 900_000, part_seconds: float = 600.0
     ) -> Job:
         return Job(
             settings=self.settings,
             stores=self.stores,
             blobs=self.blobs,
-            transcriber=lambda: transcriber,  # type: ignore[return-value, arg-type]
+            transcriber=lambda: transcriber,
             remaining_ms=lambda: remaining_ms,
             part_seconds=part_seconds,
         )

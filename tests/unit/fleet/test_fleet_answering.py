@@ -14,6 +14,7 @@ from agent_fleet.voice import RoomVoice
 from parley.answers.engine import Question
 from parley.domain.room import RoomOptions
 from parley.domain.timeline import TimelineParticipant, TimelineSegment
+from parley.domain.track import TrackKind
 from parley.settings import Settings
 from parley.voice.errors import UnknownVoiceError
 from tests.stack_fixtures.waiting import until
@@ -86,7 +87,7 @@ class Room:
         text: str,
         *,
         final: bool = True,
-        kind: str = "person",
+        kind: TrackKind = "person",
         after_ms: int | None = None,
     ) -> str:
         """Somebody says something, so long after the end of what was said last.
@@ -94,7 +95,7 @@ class Room:
         Returns:
             The id that an answer to it has.
         """
-        track = SpeakerTrack("RM_1", "room", f"TR_{who}", who, who.title(), "en", kind=kind)  # type: ignore[arg-type]
+        track = SpeakerTrack("RM_1", "room", f"TR_{who}", who, who.title(), "en", kind=kind)
         self._number += 1
         at = self.said_ms + (1_000 if after_ms is None else after_ms)
         self.now_ms = at + 1_000

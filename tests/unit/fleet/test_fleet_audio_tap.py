@@ -1,15 +1,20 @@
 """The router's place before the SDK's own queue of events; with real audio: the fleet's tests."""
 
+import asyncio
 import ctypes
 import os
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from livekit import rtc
 from livekit.rtc import _ffi_client
 from livekit.rtc._proto import ffi_pb2
 
-from agent_fleet.audio_tap import Router
+from agent_fleet.audio_tap import Receive, Router
+from agent_fleet.frames import Opus
 
 STREAM, FRAME = 7, 70
 
@@ -46,7 +51,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     return client
 
 
-TRACK = SimpleNamespace(_ffi_handle=SimpleNamespace(handle=1))
+TRACK = cast(rtc.Track, SimpleNamespace(_ffi_handle=SimpleNamespace(handle=1)))
 _kept: list[object] = []
 
 
@@ -63,11 +68,27 @@ def frame(samples: bytes, *, stream: int = STREAM) -> ffi_pb2.FfiEvent:
     return event
 
 
+def into(heard: list[bytes]) -> Receive:
+    """Takes audio into a list."""
+
+    def receive(pcm: bytes, opus: Opus | None = None, /) -> None:
+        heard.append(pcm)
+
+    return receive
+
+
+def loop(call_soon_threadsafe: Callable[..., None]) -> asyncio.AbstractEventLoop:
+    """What the SDK's queue uses of an event loop."""
+    return cast(
+        asyncio.AbstractEventLoop, SimpleNamespace(call_soon_threadsafe=call_soon_threadsafe)
+    )
+
+
 def test_audio_comes_in_order_from_the_first_frame_until_the_tap_is_closed(client: Client) -> None:
     client.before_answer = [frame(b"aa"), frame(b"bb")]
     heard: list[bytes] = []
     router = Router()
-    tap = router.open(TRACK, heard.append, frame_ms=10)
+    tap = router.open(TRACK, into(heard), frame_ms=10)
     client.queue.put(frame(b"cc"))
     router.close(tap._handle)
     client.queue.put(frame(b"dd"))
@@ -81,7 +102,7 @@ def test_rooms_come_and_go_in_the_sdk_while_audio_is_being_taken(client: Client)
     taking, room_left = threading.Event(), threading.Event()
     in_time: list[bool] = []
 
-    def receive(_: bytes) -> None:
+    def receive(_: bytes, opus: Opus | None = None, /) -> None:
         taking.set()
         in_time.append(room_left.wait(5))
 
@@ -90,20 +111,18 @@ def test_rooms_come_and_go_in_the_sdk_while_audio_is_being_taken(client: Client)
     sdk = threading.Thread(target=client.queue.put, args=(frame(b"aa"),))
     sdk.start()
     assert taking.wait(5)
-    loop = SimpleNamespace(call_soon_threadsafe=lambda *_: None)
-    client.queue.unsubscribe(client.queue.subscribe(loop))
+    client.queue.unsubscribe(client.queue.subscribe(loop(lambda *_: None)))
     room_left.set()
     sdk.join()
     assert in_time == [True]
-    assert tap
+    del tap  # open until here
 
 
 def test_other_events_and_other_streams_go_to_whom_they_went_before(client: Client) -> None:
     passed: list[ffi_pb2.FfiEvent] = []
-    loop = SimpleNamespace(call_soon_threadsafe=lambda _put, event: passed.append(event))
-    client.queue.subscribe(loop)
+    client.queue.subscribe(loop(lambda _put, event: passed.append(event)))
     heard: list[bytes] = []
-    tap = Router().open(TRACK, heard.append, frame_ms=10)
+    tap = Router().open(TRACK, into(heard), frame_ms=10)
     room = ffi_pb2.FfiEvent()
     room.room_event.room_handle = 3
     stock = frame(b"ee", stream=STREAM + 1)
@@ -112,14 +131,14 @@ def test_other_events_and_other_streams_go_to_whom_they_went_before(client: Clie
     assert passed == [room, stock]
     assert heard == []
     assert client.dropped == []
-    assert tap
+    del tap  # open until here
 
 
 def test_audio_that_cannot_be_taken_is_the_tracks_own_trouble(client: Client) -> None:
-    def receive(_: bytes) -> None:
+    def receive(_: bytes, opus: Opus | None = None, /) -> None:
         raise ValueError("no room")
 
     tap = Router().open(TRACK, receive, frame_ms=10)
     client.queue.put(frame(b"aa"))
     assert client.dropped == [FRAME]
-    assert tap
+    del tap  # open until here

@@ -37,7 +37,7 @@ def arrive(clocks: Clocks, audio: HeldAudio, pieces: int) -> None:
         audio.receive(PIECE)
 
 
-def test_what_waited_keeps_the_times_at_which_it_came():
+def test_what_waited_keeps_the_times_at_which_it_came() -> None:
     clocks = Clocks()
     audio = held(clocks)
     begun = clocks.ms
@@ -51,7 +51,7 @@ def test_what_waited_keeps_the_times_at_which_it_came():
     assert not given.gaps
 
 
-def test_only_what_ends_after_a_time_is_given():
+def test_only_what_ends_after_a_time_is_given() -> None:
     clocks = Clocks()
     audio = held(clocks)
     begun = clocks.ms
@@ -62,14 +62,14 @@ def test_only_what_ends_after_a_time_is_given():
     assert len(frames) == 10
 
 
-def test_only_the_last_seconds_are_kept():
+def test_only_the_last_seconds_are_kept() -> None:
     clocks = Clocks()
     audio = held(clocks, keep_s=2.0)
     arrive(clocks, audio, 100)
     assert audio.since_ms == clocks.ms - 2_000
 
 
-def test_a_hole_in_what_waited_stays_a_hole():
+def test_a_hole_in_what_waited_stays_a_hole() -> None:
     clocks = Clocks()
     audio = held(clocks)
     arrive(clocks, audio, 5)

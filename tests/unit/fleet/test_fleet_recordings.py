@@ -9,6 +9,7 @@ from agent_fleet.frames import SAMPLE_RATE, Frame
 from agent_fleet.recorder import TrackRecording
 from agent_fleet.recording_files import RecordedTrack, RecordingFiles, RecordingSpool
 from agent_fleet.recording_merge import merge_parts
+from agent_fleet.recording_sinks import EncodedSink
 from parley.audio.ogg import decode
 from parley.domain.track import Gap
 
@@ -68,6 +69,7 @@ def test_a_full_disk_keeps_what_is_there_and_says_what_is_missing(
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    assert isinstance(recording._sink, EncodedSink)
     monkeypatch.setattr(recording._sink._writer, "write", full)
     _write(recording, range(2, 5))
     monkeypatch.undo()

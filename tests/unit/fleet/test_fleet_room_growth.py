@@ -25,7 +25,7 @@ def growth(agents: Agents, time: Time) -> RoomGrowth:
     return RoomGrowth(cast(RoomAgents, agents), 10, monotonic=time)
 
 
-def test_the_leader_asks_when_there_are_more_speakers_than_one_takes():
+def test_the_leader_asks_when_there_are_more_speakers_than_one_takes() -> None:
     time = Time()
     assert not growth(Agents(), time).asks(1, 10, 0)
     assert growth(Agents(), time).asks(1, 11, 0)
@@ -33,12 +33,12 @@ def test_the_leader_asks_when_there_are_more_speakers_than_one_takes():
     assert not growth(Agents(leads=False), time).asks(2, 11, 0)
 
 
-def test_any_agent_asks_for_a_speaker_who_has_to_wait():
+def test_any_agent_asks_for_a_speaker_who_has_to_wait() -> None:
     assert growth(Agents(2, leads=False), Time()).asks(1, 5, 1)
     assert not growth(Agents(8, leads=False), Time()).asks(1, 5, 1)
 
 
-def test_it_asks_ever_more_seldom_and_anew_when_somebody_came():
+def test_it_asks_ever_more_seldom_and_anew_when_somebody_came() -> None:
     time, agents = Time(), Agents()
     asking = growth(agents, time)
     asked = []

@@ -9,14 +9,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from livekit import rtc
 from prometheus_client import CollectorRegistry
 
+from agent_fleet.audio_tap import Receive
 from agent_fleet.frames import Opus
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.metrics import SubscriberMetrics
-from agent_fleet.subscriber.source import SubscribedRoom, Subscriber
+from agent_fleet.subscriber.source import SubscribedRoom, Subscriber, SubscriberTap
 from parley.errors import SetupError
 from parley.settings import Settings
 from tests.unit.fleet.opus_packets import packets, tone
@@ -103,13 +106,20 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await asyncio.to_thread(made.subscriber.close)
 
 
-def publication(sid: str) -> SimpleNamespace:
-    return SimpleNamespace(sid=sid, mime_type="audio/red")
+def publication(sid: str) -> rtc.RemoteTrackPublication:
+    return cast(rtc.RemoteTrackPublication, SimpleNamespace(sid=sid, mime_type="audio/red"))
+
+
+def opened(room: SubscribedRoom, sid: str, receive: Receive) -> SubscriberTap:
+    """A tap through the subscriber's own process."""
+    tap = room.open(publication(sid), receive)
+    assert isinstance(tap, SubscriberTap)
+    return tap
 
 
 async def test_a_tap_gives_a_tracks_sound_and_its_packets_to_the_last(stage: Stage) -> None:
     room, ear = stage.room(), Ear()
-    tap = room.open(publication("TR_a"), ear)
+    tap = opened(room, "TR_a", ear)
     await until(lambda: len(ear.opus) == 6)
     assert ear.opus == [packet for _, packet in SPEECH[:6]]
     assert len(ear.pcm) == 6 * 640
@@ -126,7 +136,7 @@ async def test_prometheus_sees_what_was_bridged(stage: Stage) -> None:
     registry = CollectorRegistry()
     registry.register(SubscriberMetrics(stage.subscriber))
     room, ear = stage.room(), Ear()
-    tap = room.open(publication("TR_a"), ear)
+    tap = opened(room, "TR_a", ear)
     await until(lambda: len(ear.opus) == 6)
     tap.playout.concealed = 8_000
     assert registry.get_sample_value("parley_audio_concealed_seconds_total") == 0.5
@@ -138,7 +148,7 @@ async def test_prometheus_sees_what_was_bridged(stage: Stage) -> None:
 
 async def test_a_killed_process_is_started_again_and_told_what_it_is_to_hear(stage: Stage) -> None:
     room, ear = stage.room(), Ear()
-    tap = room.open(publication("TR_a"), ear)
+    tap = opened(room, "TR_a", ear)
     await until(lambda: len(ear.opus) == 6)
     pid = stage.subscriber.pid
     assert pid is not None
@@ -172,7 +182,7 @@ async def test_a_room_that_is_over_is_not_joined_again(stage: Stage) -> None:
 
 async def test_a_second_tap_on_a_track_keeps_its_subscription(stage: Stage) -> None:
     room, first, second = stage.room(), Ear(), Ear()
-    before = room.open(publication("TR_a"), first)
+    before = opened(room, "TR_a", first)
     room.open(publication("TR_a"), second)
     stage.subscriber.told(wire.Event("closed", tap=before.number))  # by the second's opening
     await before.aclose()
@@ -185,11 +195,12 @@ async def test_the_sdk_decodes_what_is_not_opus(stage: Stage) -> None:
     other = SimpleNamespace(
         sid="TR_b", mime_type="audio/PCMU", track=None, set_subscribed=asked.append
     )
+    published = cast(rtc.RemoteTrackPublication, other)
     room = stage.room()
-    assert room.open(other, Ear()) is None
+    assert room.open(published, Ear()) is None
     assert asked == [True]
     other.track = object()
-    room.release(other)
+    room.release(published)
     assert asked == [True, False]
     await until(lambda: len(stage.told) == 1)
 
@@ -222,7 +233,7 @@ async def test_a_receiver_that_fails_while_nothing_comes_harms_nobody(stage: Sta
             failed.append(True)
             raise RuntimeError("a fault of ours")
 
-    tap = stage.room().open(publication("TR_a"), broken)
+    tap = opened(stage.room(), "TR_a", broken)
     await until(lambda: len(stage.told) == 2)
 
     def silence_came() -> bool:

@@ -16,7 +16,7 @@ FIRST, SECOND = "can you review the budget", "the report is ready"
 
 
 def _hear(transcriber: Transcriber, given: list[Frame], join: int = 1) -> list[Heard]:
-    heard = []
+    heard: list[Heard] = []
     for at in range(0, len(given), join):
         heard += transcriber.feed(given[at : at + join])
     return [*heard, *transcriber.close()]

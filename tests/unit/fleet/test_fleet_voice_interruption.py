@@ -7,7 +7,7 @@ import pytest
 
 from agent_fleet.frames import Frame
 from agent_fleet.gate import SpeechGate
-from agent_fleet.voice.interruption import Interruption, Talker, Verdict
+from agent_fleet.voice.interruption import Interruption, Mode, Talker, Verdict
 from agent_fleet.voice.record import heard_part
 from agent_fleet.voice.sound import LOW, Level, Sound
 from parley.voice.espeak import Espeak
@@ -26,9 +26,9 @@ def talker(voiced_ms: int, sid: str = "TR_a") -> list[Talker]:
     ],
 )
 def test_speech_counts_when_it_is_longer_than_a_cough(
-    mode: str, short: Verdict, long: Verdict
+    mode: Mode, short: Verdict, long: Verdict
 ) -> None:
-    watching = Interruption(mode, [], least_ms=200)  # type: ignore[arg-type]
+    watching = Interruption(mode, [], least_ms=200)
     assert watching.look(talker(180)) is short
     assert watching.look([]) is Verdict.GO_ON
     assert watching.look(talker(200)) is long

@@ -155,7 +155,7 @@ async def test_a_frame_that_was_handed_over_is_kept_until_the_room_has_taken_it(
         await taken.wait()
         ended.append("taken")
 
-    studio.source.capture_frame = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(studio.source, "capture_frame", slow)
     await studio.track.open()
     playing = asyncio.create_task(studio.track.play(SECOND, go_on))
     await handed.wait()

@@ -2,11 +2,14 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from livekit.agents import JobContext, JobRequest
 
 from agent_fleet import worker as worker_module
 from agent_fleet.audio_tap import SdkSource
+from agent_fleet.fleet import Fleet
 from agent_fleet.worker import FleetWorker
 from parley.settings import Settings
 
@@ -32,19 +35,20 @@ async def _sid() -> str:
     return "unused"
 
 
-def job(sid: str) -> SimpleNamespace:
+def job(sid: str) -> JobContext:
     """What the SDK begins a job with."""
 
     async def connect(**_: object) -> None:
         return None
 
     room = SimpleNamespace(sid=sid, name="standup")
-    return SimpleNamespace(
+    context = SimpleNamespace(
         job=SimpleNamespace(room=room, id="AJ_1"),
         room=SimpleNamespace(sid=_sid()),
         connect=connect,
         shutdown=lambda _: None,
     )
+    return cast(JobContext, context)
 
 
 async def taken(worker: FleetWorker, sid: str) -> bool:
@@ -59,7 +63,8 @@ async def taken(worker: FleetWorker, sid: str) -> bool:
         said.append(False)
 
     room = SimpleNamespace(sid=sid, name="standup")
-    await worker._answer(SimpleNamespace(room=room, accept=accept, reject=reject))
+    request = SimpleNamespace(room=room, accept=accept, reject=reject)
+    await worker._answer(cast(JobRequest, request))
     [answer] = said
     return answer
 
@@ -79,7 +84,7 @@ async def worker(load: list[float], monkeypatch: pytest.MonkeyPatch) -> FleetWor
     fleet = SimpleNamespace(
         settings=Settings(), manager=manager, audio_source=lambda _name, _job: source
     )
-    return FleetWorker(fleet)
+    return FleetWorker(cast(Fleet, fleet))
 
 
 async def test_a_room_of_the_same_name_is_taken_while_the_one_before_is_being_left(

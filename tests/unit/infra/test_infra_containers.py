@@ -31,13 +31,13 @@ def stages(path: Path) -> list[str]:
     return re.split(r"(?m)^FROM ", path.read_text())[1:]
 
 
-def test_every_image_part_has_a_dockerfile():
+def test_every_image_part_has_a_dockerfile() -> None:
     images = {part.name.replace("_", "-") for part in PARTS.values() if part.kind == "image"}
     assert {name_of(path) for path in DOCKERFILES} == images
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
-def test_a_final_stage_has_no_compiler_and_no_root(path: Path):
+def test_a_final_stage_has_no_compiler_and_no_root(path: Path) -> None:
     *_, last = stages(path)
     # The fleet's subscriber is built in one more.
     assert len(stages(path)) == (3 if name_of(path) == "fleet" else 2)
@@ -48,7 +48,7 @@ def test_a_final_stage_has_no_compiler_and_no_root(path: Path):
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
-def test_an_image_installs_its_part_s_lock_and_copies_its_part_s_sources(path: Path):
+def test_an_image_installs_its_part_s_lock_and_copies_its_part_s_sources(path: Path) -> None:
     part = PARTS[name_of(path).replace("-", "_")]
     text = path.read_text()
     copied = set(re.findall(r"(?m)^COPY ([\w/.-]+) \./", text)) - {"infra/docker/healthz.py"}
@@ -62,7 +62,7 @@ def test_an_image_installs_its_part_s_lock_and_copies_its_part_s_sources(path: P
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
-def test_the_builder_is_sent_what_an_image_copies_and_little_else(path: Path):
+def test_the_builder_is_sent_what_an_image_copies_and_little_else(path: Path) -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     sent = [line[1:] for line in lines if line.startswith("!")]
@@ -71,7 +71,7 @@ def test_the_builder_is_sent_what_an_image_copies_and_little_else(path: Path):
             assert any(source == s or source.startswith(f"{s}/") for s in sent), source
 
 
-def test_the_transcriber_s_images_carry_the_model_that_the_template_names():
+def test_the_transcriber_s_images_carry_the_model_that_the_template_names() -> None:
     template = load("template.yaml")["Parameters"]["WhisperModel"]["Default"]
     for name in ("whisper-job", "whisper-worker"):
         text = (INFRA / "docker" / name / "Dockerfile").read_text()
@@ -82,7 +82,7 @@ def test_the_transcriber_s_images_carry_the_model_that_the_template_names():
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
-def test_an_image_runs_its_part_s_entry(path: Path):
+def test_an_image_runs_its_part_s_entry(path: Path) -> None:
     part = PARTS[name_of(path).replace("-", "_")]
     assert f'"{part.entry}"' in path.read_text()
 
@@ -91,14 +91,14 @@ SERVERS = [p for p in DOCKERFILES if not PARTS[name_of(p).replace("-", "_")].lam
 
 
 @pytest.mark.parametrize("path", SERVERS, ids=name_of)
-def test_a_server_answers_for_its_health_and_stops_by_sigterm(path: Path):
+def test_a_server_answers_for_its_health_and_stops_by_sigterm(path: Path) -> None:
     text = path.read_text()
     assert "HEALTHCHECK" in text
     assert "STOPSIGNAL SIGTERM" in text
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
-def test_a_dockerfile_builds_with_any_builder(path: Path):
+def test_a_dockerfile_builds_with_any_builder(path: Path) -> None:
     text = path.read_text()
     assert "# syntax" not in text
     assert "<<" not in text
@@ -115,19 +115,19 @@ def filled_in(value: Any) -> Any:
     return value
 
 
-def test_compose_is_as_its_specification_says():
+def test_compose_is_as_its_specification_says() -> None:
     parsed = PyCompose.from_json(json.dumps(filled_in(COMPOSE)))
     assert set(parsed.service_names()) == set(SERVICES)
 
 
-def test_what_is_not_in_the_compose_specification_is_refused():
+def test_what_is_not_in_the_compose_specification_is_refused() -> None:
     broken = {"services": {"a": {"image": "x", "helthcheck": {}}}}
     with pytest.raises(ValueError, match="helthcheck"):
         PyCompose.from_json(json.dumps(broken))
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_s_image_is_pinned_or_our_own(name: str):
+def test_a_service_s_image_is_pinned_or_our_own(name: str) -> None:
     image = SERVICES[name]["image"]
     if "build" in SERVICES[name]:
         assert (
@@ -140,11 +140,11 @@ def test_a_service_s_image_is_pinned_or_our_own(name: str):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_s_ports_are_on_the_loopback_interface(name: str):
+def test_a_service_s_ports_are_on_the_loopback_interface(name: str) -> None:
     assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
 
-def test_a_service_waits_for_the_health_of_those_it_needs():
+def test_a_service_waits_for_the_health_of_those_it_needs() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             assert how["condition"] in ("service_healthy", "service_completed_successfully"), name
@@ -154,12 +154,12 @@ def test_a_service_waits_for_the_health_of_those_it_needs():
                 assert "healthcheck" in other or "build" in other, needed
 
 
-def test_localstack_is_the_last_release_without_an_account():
+def test_localstack_is_the_last_release_without_an_account() -> None:
     assert SERVICES["localstack"]["image"] == "localstack/localstack:4.14.0"
     assert "localstack-core[runtime]==4.14.0" in (ROOT / "requirements/localstack.in").read_text()
 
 
-def test_compose_names_settings_that_exist_and_no_secret():
+def test_compose_names_settings_that_exist_and_no_secret() -> None:
     given = COMPOSE["x-parley"]["environment"]
     assert {key.removeprefix("PARLEY_").lower() for key in given} <= set(Settings.model_fields)
     for service in SERVICES.values():
@@ -168,13 +168,13 @@ def test_compose_names_settings_that_exist_and_no_secret():
                 assert re.fullmatch(r"\$\{\w+:\?\}", value), key
 
 
-def test_every_variable_of_compose_is_in_the_example():
+def test_every_variable_of_compose_is_in_the_example() -> None:
     example = (INFRA / "compose" / "env.example").read_text()
     wanted = set(re.findall(r"(?<!\$)\$\{(\w+)", (INFRA / "compose.yaml").read_text()))
     assert wanted == set(re.findall(r"(?m)^(\w+)=", example))
 
 
-def test_the_files_that_compose_mounts_are_there():
+def test_the_files_that_compose_mounts_are_there() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
@@ -191,7 +191,7 @@ def kubernetes() -> dict[str, dict[str, Any]]:
     return {d["kind"]: d for name in listed for d in yaml.safe_load_all((base / name).read_text())}
 
 
-def test_kubernetes_runs_the_agents_restricted_and_lets_them_drain():
+def test_kubernetes_runs_the_agents_restricted_and_lets_them_drain() -> None:
     objects = kubernetes()
     pod = objects["Deployment"]["spec"]["template"]["spec"]
     (fleet,) = pod["containers"]
@@ -207,7 +207,7 @@ def test_kubernetes_runs_the_agents_restricted_and_lets_them_drain():
         assert fleet[probe]["httpGet"]["port"] == "http"
 
 
-def test_kubernetes_scales_by_the_fleet_s_own_load():
+def test_kubernetes_scales_by_the_fleet_s_own_load() -> None:
     objects = kubernetes()
     autoscaler = objects["HorizontalPodAutoscaler"]["spec"]
     (metric,) = autoscaler["metrics"]
@@ -218,8 +218,8 @@ def test_kubernetes_scales_by_the_fleet_s_own_load():
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on this machine")
-def test_kustomize_builds_production():
-    command = ["kubectl", "kustomize", INFRA / "k8s" / "production"]
+def test_kustomize_builds_production() -> None:
+    command = ["kubectl", "kustomize", str(INFRA / "k8s" / "production")]
     built = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     objects = {d["kind"]: d for d in yaml.safe_load_all(built)}
     assert set(objects) == set(kubernetes()) | {"ConfigMap"}
@@ -231,7 +231,7 @@ def test_kustomize_builds_production():
     assert objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"] == 3
 
 
-def test_alerts_and_dashboards_name_metrics_that_the_fleet_has():
+def test_alerts_and_dashboards_name_metrics_that_the_fleet_has() -> None:
     source = (ROOT / "agent_fleet" / "metrics.py").read_text()
     known = set(re.findall(r'"(parley_[a-z_]+)"', source))
     texts = [path.read_text() for path in (INFRA / "dashboards").rglob("*.*")]
@@ -241,7 +241,7 @@ def test_alerts_and_dashboards_name_metrics_that_the_fleet_has():
     assert {re.sub(r"_(total|bucket)$", "", name) for name in used} <= known
 
 
-def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong():
+def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong() -> None:
     groups = yaml.safe_load((INFRA / "dashboards" / "alerts.yaml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules) >= 4
@@ -251,7 +251,7 @@ def test_alerts_and_dashboards_are_readable_and_say_what_is_wrong():
         assert all(target["expr"] for panel in panels for target in panel["targets"])
 
 
-def test_egress_is_a_profile_that_finds_the_same_livekit():
+def test_egress_is_a_profile_that_finds_the_same_livekit() -> None:
     egress = SERVICES["egress"]
     assert egress["profiles"] == ["egress"]
     config = yaml.safe_load(egress["environment"]["EGRESS_CONFIG_BODY"].replace("${", "$<"))

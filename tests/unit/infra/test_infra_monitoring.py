@@ -27,7 +27,7 @@ def named(names: tuple[str, ...]) -> set[str]:
     return {"".join(word.capitalize() for word in name.split("_")) + "Name" for name in names}
 
 
-def test_any_dead_letter_raises_an_alarm():
+def test_any_dead_letter_raises_an_alarm() -> None:
     queues = {
         "TranscribeDeadLettersName",
         "SummarizeDeadLettersName",
@@ -43,11 +43,11 @@ def test_any_dead_letter_raises_an_alarm():
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_is_watched(metric: str):
+def test_every_function_is_watched(metric: str) -> None:
     assert watched(metric) == named(FUNCTIONS)
 
 
-def test_what_waits_too_long_and_what_nears_the_limit():
+def test_what_waits_too_long_and_what_nears_the_limit() -> None:
     assert watched("ApproximateAgeOfOldestMessage") == {
         "TranscribeQueueName",
         "SummarizeQueueName",
@@ -57,19 +57,21 @@ def test_what_waits_too_long_and_what_nears_the_limit():
     assert timeout_s * 900 < near["Threshold"] < timeout_s * 1000
 
 
-def test_every_alarm_is_heard():
+def test_every_alarm_is_heard() -> None:
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in ALARMS.values())
 
 
 @pytest.mark.parametrize(
     ("nested", "logical"), [(MONITORING, "Monitoring"), (FLEET, "FleetService")]
 )
-def test_a_nested_stack_is_given_just_the_parameters_it_has(nested: dict[str, Any], logical: str):
+def test_a_nested_stack_is_given_just_the_parameters_it_has(
+    nested: dict[str, Any], logical: str
+) -> None:
     given = TEMPLATE["Resources"][logical]["Properties"]["Parameters"]
     assert set(given) == set(nested["Parameters"])
 
 
-def test_the_dashboard_is_json_over_parameters_that_exist():
+def test_the_dashboard_is_json_over_parameters_that_exist() -> None:
     body = MONITORING["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     names = set(re.findall(r"\$\{(\w+)\}", body))
     assert names <= set(MONITORING["Parameters"])
@@ -79,7 +81,7 @@ def test_the_dashboard_is_json_over_parameters_that_exist():
     assert len(taken) == len(widgets)
 
 
-def test_the_fleet_grows_by_the_figure_that_its_sidecar_publishes():
+def test_the_fleet_grows_by_the_figure_that_its_sidecar_publishes() -> None:
     resources = FLEET["Resources"]
     sidecar = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][1]
     config = json.loads(sidecar["Environment"][1]["Value"]["Fn::Sub"].replace("${Logs}", "x"))

@@ -27,7 +27,7 @@ def pins(path: Path) -> dict[tuple[str, str], set[str]]:
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
-def test_a_part_installs_what_the_project_is_locked_to(part: Part):
+def test_a_part_installs_what_the_project_is_locked_to(part: Part) -> None:
     locked = pins(ROOT / "requirements" / "dev.txt")
     own = pins(ROOT / "requirements" / "deploy" / f"{part.lock}.txt")
     assert own
@@ -36,20 +36,24 @@ def test_a_part_installs_what_the_project_is_locked_to(part: Part):
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
-def test_a_part_s_requirements_hold_its_extras(part: Part):
+def test_a_part_s_requirements_hold_its_extras(part: Part) -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"]]
     for extra in part.extras:
         wanted += project["optional-dependencies"][extra]
-    names = {re.match(r"[A-Za-z0-9_.-]+", spec).group().lower() for spec in wanted}  # type: ignore[union-attr]
+    names = set()
+    for spec in wanted:
+        name = re.match(r"[A-Za-z0-9_.-]+", spec)
+        assert name is not None
+        names.add(name.group().lower())
     own = {name for name, _ in pins(ROOT / "requirements" / "deploy" / f"{part.lock}.txt")}
     assert names <= own, "run `make lock-deploy`"
 
 
 @pytest.mark.parametrize("name", ["localstack", "sam", "lambda"])
-def test_the_tools_of_a_local_deployment_are_locked_too(name: str):
+def test_the_tools_of_a_local_deployment_are_locked_too(name: str) -> None:
     wanted = (ROOT / "requirements" / f"{name}.in").read_text()
     pinned = {
         f"{package}=={version}" for package, version in pins(ROOT / f"requirements/{name}.txt")
@@ -59,7 +63,7 @@ def test_the_tools_of_a_local_deployment_are_locked_too(name: str):
     ) <= (pinned)
 
 
-def test_no_requirement_names_a_host():
+def test_no_requirement_names_a_host() -> None:
     for path in (ROOT / "requirements").rglob("*.txt"):
         assert "://" not in path.read_text(), path
 
@@ -89,7 +93,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("without_packages")
-def test_a_zip_holds_its_function_and_what_it_shares_and_nothing_else(tmp_path: Path):
+def test_a_zip_holds_its_function_and_what_it_shares_and_nothing_else(tmp_path: Path) -> None:
     assembling.assemble(PARTS["webhook"], tmp_path / "w", "3.13")
     found = names(tmp_path / "w")
     assert {"functions/webhook/handler.py", "parley/settings.py", "parley/domain/room.py"} <= found
@@ -102,13 +106,13 @@ def test_a_zip_holds_its_function_and_what_it_shares_and_nothing_else(tmp_path: 
 
 
 @pytest.mark.usefixtures("without_packages")
-def test_an_image_says_what_it_runs(tmp_path: Path):
+def test_an_image_says_what_it_runs(tmp_path: Path) -> None:
     assembling.assemble(PARTS["whisper_job"], tmp_path / "i", "3.13")
     assert '"functions.whisper_job.handler.handler"' in (tmp_path / "i" / "image.json").read_text()
 
 
 @pytest.mark.usefixtures("without_packages")
-def test_two_builds_are_the_same_bytes(tmp_path: Path):
+def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:
     for n in ("1", "2"):
         assembling.assemble(PARTS["webhook"], tmp_path / n / "webhook", "3.13")
         write_zip(tmp_path / n / "webhook", tmp_path / n / "webhook.zip")
@@ -120,7 +124,7 @@ def test_two_builds_are_the_same_bytes(tmp_path: Path):
         assert archive.testzip() is None
 
 
-def test_a_digest_depends_on_names_and_contents(tmp_path: Path):
+def test_a_digest_depends_on_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     before = tree_digest(tmp_path)
     (tmp_path / "a").rename(tmp_path / "b")

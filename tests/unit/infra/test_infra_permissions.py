@@ -46,26 +46,26 @@ def paths(name: str, *wanted: str) -> set[str]:
 
 
 @pytest.mark.parametrize("file", TEMPLATES)
-def test_no_action_is_a_wildcard(file: str):
+def test_no_action_is_a_wildcard(file: str) -> None:
     for owner, statement in statements(TEMPLATES[file]):
         if statement["Effect"] == "Allow":
             assert [a for a in listed(statement["Action"]) if "*" in a] == [], owner
 
 
 @pytest.mark.parametrize("file", TEMPLATES)
-def test_any_resource_has_a_reason(file: str):
+def test_any_resource_has_a_reason(file: str) -> None:
     for owner, statement in statements(TEMPLATES[file]):
         if statement["Effect"] == "Allow" and "*" in listed(statement.get("Resource", "")):
             assert statement["Sid"] in ANY_RESOURCE, owner
 
 
 @pytest.mark.parametrize("file", TEMPLATES)
-def test_what_denies_denies_plain_http(file: str):
+def test_what_denies_denies_plain_http(file: str) -> None:
     denials = [s for _, s in statements(TEMPLATES[file]) if s["Effect"] == "Deny"]
     assert all(s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for s in denials)
 
 
-def test_aws_managed_policies_have_a_reason():
+def test_aws_managed_policies_have_a_reason() -> None:
     for template in TEMPLATES.values():
         for properties in of_type(template, "AWS::IAM::Role").values():
             for arn in properties["ManagedPolicyArns"]:
@@ -74,13 +74,13 @@ def test_aws_managed_policies_have_a_reason():
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_logs_into_its_own_group_only(name: str):
+def test_a_function_logs_into_its_own_group_only(name: str) -> None:
     (logs,) = (s for s in allowed(name) if s["Sid"] == "Logs")
     assert logs["Resource"]["Fn::GetAtt"][0].removesuffix("Logs").lower() == name.replace("_", "")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_reads_the_secrets_that_it_names_and_no_other(name: str):
+def test_a_function_reads_the_secrets_that_it_names_and_no_other(name: str) -> None:
     logical = "".join(word.capitalize() for word in name.split("_")) + "Function"
     variables = TEMPLATE["Resources"][logical]["Properties"]["Environment"]["Variables"]
     named = set(variables["PARLEY_SECRETS"]["Fn::Sub"].split(","))
@@ -89,7 +89,7 @@ def test_a_function_reads_the_secrets_that_it_names_and_no_other(name: str):
     assert {arn.partition(":secret:")[2].removesuffix("-??????") for arn in arns} == named
 
 
-def test_who_writes_what():
+def test_who_writes_what() -> None:
     # Recordings: what LiveKit's egress delivers is moved to where recordings are.
     for name in ("webhook", "reconcile"):
         assert paths(name, "s3:PutObject") == {"timelines/*", "recordings/*"}
@@ -101,14 +101,14 @@ def test_who_writes_what():
     assert paths("summarize", "s3:GetObject") == {"timelines/*", "summaries/*"}
 
 
-def test_only_those_who_erase_rooms_may_delete():
+def test_only_those_who_erase_rooms_may_delete() -> None:
     erasers = {
         name for name in FUNCTIONS if any("Delete" in a and "s3" in a for a in actions(name))
     }
     assert erasers == {"webhook", "reconcile"}
 
 
-def test_an_agent_changes_recordings_and_their_parts_and_deletes_parts_only():
+def test_an_agent_changes_recordings_and_their_parts_and_deletes_parts_only() -> None:
     policy = of_type(TEMPLATE, "AWS::IAM::ManagedPolicy")["FleetPolicy"]["PolicyDocument"]
     may: dict[str, set[str]] = {}
     for statement in policy["Statement"]:
@@ -121,7 +121,7 @@ def test_an_agent_changes_recordings_and_their_parts_and_deletes_parts_only():
     assert may["s3:DeleteObject"] == {"parts/*"}
 
 
-def test_a_queue_takes_messages_from_its_own_rule_only():
+def test_a_queue_takes_messages_from_its_own_rule_only() -> None:
     for name, rule in (("Transcribe", "RecordingRule"), ("Summarize", "TimelineRule")):
         document = TEMPLATE["Resources"][f"{name}QueuePolicy"]["Properties"]["PolicyDocument"]
         allow = [s for s in document["Statement"] if s["Effect"] == "Allow"]
@@ -129,7 +129,7 @@ def test_a_queue_takes_messages_from_its_own_rule_only():
         assert allow[0]["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": [rule, "Arn"]}
 
 
-def test_the_fleet_s_container_is_given_no_secret_in_plain_text():
+def test_the_fleet_s_container_is_given_no_secret_in_plain_text() -> None:
     task = TEMPLATES["fleet.yaml"]["Resources"]["TaskDefinition"]["Properties"]
     fleet = task["ContainerDefinitions"][0]
     plain = {pair["Name"] for pair in fleet["Environment"]}

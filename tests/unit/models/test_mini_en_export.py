@@ -12,18 +12,20 @@ from recipe.backoff import START, Model
 from recipe.export import KaldiWriter, acoustic_model, fold, write
 from recipe.graph import Builder, Scales
 from recipe.layers import DIMENSION, LAYERS, context
-from recipe.phones import OUTPUTS
+from recipe.phones import OUTPUTS, Forms
 from recipe.rebuild_files import write_tables
 
 WIDTH = 16
 
+Arrays = dict[str, NDArray[np.float64]]
+
 
 @pytest.fixture
-def network() -> tuple[dict, dict]:
+def network() -> tuple[Arrays, Arrays]:
     """A small network with random weights, as a checkpoint holds it."""
     rng = np.random.default_rng(1)
-    params: dict[str, NDArray] = {}
-    stats: dict[str, NDArray] = {
+    params: Arrays = {}
+    stats: Arrays = {
         "input.mean": rng.normal(size=DIMENSION),
         "input.scale": rng.uniform(0.05, 0.2, DIMENSION),
     }
@@ -39,21 +41,21 @@ def network() -> tuple[dict, dict]:
     return params, stats
 
 
-def test_the_same_checkpoint_gives_the_same_bytes(network: tuple[dict, dict]) -> None:
+def test_the_same_checkpoint_gives_the_same_bytes(network: tuple[Arrays, Arrays]) -> None:
     assert acoustic_model(*network) == acoustic_model(*network)
 
 
-def test_another_checkpoint_gives_other_bytes(network: tuple[dict, dict]) -> None:
+def test_another_checkpoint_gives_other_bytes(network: tuple[Arrays, Arrays]) -> None:
     params, stats = network
     before = acoustic_model(params, stats)
     assert acoustic_model({**params, "out.bias": params["out.bias"] + 0.1}, stats) != before
 
 
 def test_vosk_loads_it_with_a_graph_of_any_words(
-    network: tuple[dict, dict], tmp_path: Path
+    network: tuple[Arrays, Arrays], tmp_path: Path
 ) -> None:
     write(tmp_path, *network)
-    forms = {"yes": {("y", "eh", "s"): 0.0}, "no": {("n", "ow"): 0.0}}
+    forms: dict[str, Forms] = {"yes": {("y", "eh", "s"): 0.0}, "no": {("n", "ow"): 0.0}}
     builder = Builder(forms, Model({"yes": 0.7, "no": 0.7}, {START: {}}, {START: 0.0}), Scales())
     write_tables(tmp_path / "graph", builder)
     recogniser = VoskModel(tmp_path).recogniser(16_000)
@@ -65,7 +67,7 @@ def test_vosk_loads_it_with_a_graph_of_any_words(
         assert 0.0 <= word.start_s < word.end_s <= 2.05
 
 
-def test_folding_keeps_what_a_layer_computes(network: tuple[dict, dict]) -> None:
+def test_folding_keeps_what_a_layer_computes(network: tuple[Arrays, Arrays]) -> None:
     params, stats = network
     x = np.random.default_rng(3).normal(size=3 * DIMENSION) * 10
     scaled = (x - np.tile(stats["input.mean"], 3)) * np.tile(stats["input.scale"], 3)
@@ -94,7 +96,10 @@ def decoded(values: NDArray[np.float32]) -> NDArray[np.float64]:
     low_part = p0 + (p25 - p0) * steps / 64
     middle = p25 + (p75 - p25) * (steps - 64) / 128
     high = p75 + (p100 - p75) * (steps - 192) / 63
-    return np.where(steps <= 64, low_part, np.where(steps <= 192, middle, high)).T
+    columnwise: NDArray[np.float64] = np.where(
+        steps <= 64, low_part, np.where(steps <= 192, middle, high)
+    )
+    return columnwise.T
 
 
 def test_the_context_is_what_the_layers_reach() -> None:

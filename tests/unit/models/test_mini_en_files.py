@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from recipe.places import HELD_OUT_ESPEAK, HELD_OUT_KOKORO, MODEL, TEXT
 
 
 @pytest.fixture(scope="module")
-def manifest() -> dict:
-    return json.loads(MANIFEST.read_text())
+def manifest() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(MANIFEST.read_text())
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +25,11 @@ def words() -> list[str]:
     return [line.split()[0] for line in lines]
 
 
-def test_each_file_has_the_hash_of_the_manifest(manifest: dict) -> None:
+def test_each_file_has_the_hash_of_the_manifest(manifest: dict[str, Any]) -> None:
     assert model_files() == manifest["model"]
 
 
-def test_the_texts_are_the_ones_it_was_made_from(manifest: dict) -> None:
+def test_the_texts_are_the_ones_it_was_made_from(manifest: dict[str, Any]) -> None:
     assert text_files() == manifest["text"]
 
 

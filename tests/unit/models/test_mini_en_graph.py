@@ -8,9 +8,10 @@ import pytest
 
 from recipe.backoff import START, Model
 from recipe.graph import UNKNOWN, Builder, Scales, phone_pairs
+from recipe.phones import Forms
 from recipe.topology import BY_NAME, SILENCE, enter, in_word, kaldi_phones, stay
 
-FORMS = {
+FORMS: dict[str, Forms] = {
     "report": {("r", "ax", "p", "ao", "r", "t"): 0.0, ("r", "ax", "p", "ao", "t"): 0.5},
     "reports": {("r", "ax", "p", "ao", "r", "t", "s"): 0.0},
     "a": {("ax",): 0.0, ("ey",): 1.0},
@@ -23,10 +24,11 @@ MODEL = Model(
 )
 SCALES = Scales(language=1.0, pronunciation=1.0, word=0.0)
 PLACES = {enter(phone.number): phone for phone in kaldi_phones()}
+Arcs = list[list[tuple[int, int, float, int]]]
 WAITS = {stay(phone.number) for phone in kaldi_phones()}
 
 
-def read(path: Path) -> list[list[tuple[int, int, float, int]]]:
+def read(path: Path) -> Arcs:
     """Arcs of each state of an OpenFst vector FST: input, output, cost, next state."""
     data = path.read_bytes()
     at = 4
@@ -52,7 +54,7 @@ def builder() -> Builder:
 
 
 @pytest.fixture
-def arcs(builder: Builder, tmp_path: Path) -> list[list[tuple[int, int, float, int]]]:
+def arcs(builder: Builder, tmp_path: Path) -> Arcs:
     builder.graph.write(tmp_path / "HCLG.fst")
     return read(tmp_path / "HCLG.fst")
 
@@ -61,7 +63,7 @@ UNKNOWN_NUMBER = len(FORMS) + 1
 
 
 def one_word_paths(
-    arcs: list, state: int, phones: tuple[int, ...] = (), word: int = 0, cost: float = 0.0
+    arcs: Arcs, state: int, phones: tuple[int, ...] = (), word: int = 0, cost: float = 0.0
 ) -> Iterator[tuple[tuple[int, ...], int, float]]:
     """Every way to say one known word from a state, without silence and without waiting."""
     for label, output, price, target in arcs[state]:
@@ -74,16 +76,16 @@ def one_word_paths(
             yield from one_word_paths(arcs, target, spoken, word or output, cost + price)
 
 
-def test_each_word_is_said_by_exactly_its_forms(builder: Builder, arcs: list) -> None:
-    said: dict[int, set] = {}
+def test_each_word_is_said_by_exactly_its_forms(builder: Builder, arcs: Arcs) -> None:
+    said: dict[int, set[tuple[int, ...]]] = {}
     for phones, word, _ in one_word_paths(arcs, 0):
         said.setdefault(word, set()).add(phones)
-    for word, forms in FORMS.items():
+    for text, forms in FORMS.items():
         expected = {tuple(map(enter, in_word(form))) for form in forms}
-        assert said[builder.numbers[word]] == expected
+        assert said[builder.numbers[text]] == expected
 
 
-def test_phones_stand_in_their_places(arcs: list) -> None:
+def test_phones_stand_in_their_places(arcs: Arcs) -> None:
     for phones, _, _ in one_word_paths(arcs, 0):
         places = [PLACES[label].place for label in phones]
         if len(places) == 1:
@@ -92,8 +94,8 @@ def test_phones_stand_in_their_places(arcs: list) -> None:
             assert places == ["begin", *["internal"] * (len(places) - 2), "end"]
 
 
-def test_a_words_cost_is_the_pairs_or_the_backoffs(builder: Builder, arcs: list) -> None:
-    costs: dict[tuple, float] = {}
+def test_a_words_cost_is_the_pairs_or_the_backoffs(builder: Builder, arcs: Arcs) -> None:
+    costs: dict[tuple[int, tuple[int, ...]], float] = {}
     for phones, word, cost in one_word_paths(arcs, 0):
         key = (word, phones)
         costs[key] = min(cost, costs.get(key, 99.0))
@@ -103,7 +105,7 @@ def test_a_words_cost_is_the_pairs_or_the_backoffs(builder: Builder, arcs: list)
     assert costs[builder.numbers["report"], report] == pytest.approx(1.0 + 2.0 + 0.5)
 
 
-def test_unknown_words_have_two_phones_or_more(builder: Builder, arcs: list) -> None:
+def test_unknown_words_have_two_phones_or_more(builder: Builder, arcs: Arcs) -> None:
     assert builder.numbers[UNKNOWN] == UNKNOWN_NUMBER
     begins = [arc for state in arcs for arc in state if arc[1] == UNKNOWN_NUMBER]
     assert {PLACES[label].place for label, *_ in begins} == {"begin"}
@@ -112,7 +114,7 @@ def test_unknown_words_have_two_phones_or_more(builder: Builder, arcs: list) -> 
         assert following == {"internal", "end"}
 
 
-def test_every_state_leads_somewhere_and_words_may_be_waited_in(arcs: list) -> None:
+def test_every_state_leads_somewhere_and_words_may_be_waited_in(arcs: Arcs) -> None:
     for state in arcs:
         assert state
         for label, _, cost, target in state:

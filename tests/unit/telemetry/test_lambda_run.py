@@ -54,7 +54,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("on_lambda")
-def test_what_a_call_counted_is_one_line_after_it(capsys: pytest.CaptureFixture[str]):
+def test_what_a_call_counted_is_one_line_after_it(capsys: pytest.CaptureFixture[str]) -> None:
     @instrumented
     def handler(event: int, context: Any) -> int:
         count("SummariesMade", event)
@@ -74,7 +74,7 @@ def test_what_a_call_counted_is_one_line_after_it(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.usefixtures("on_lambda")
-def test_a_call_that_failed_still_sends_what_it_counted(capsys: pytest.CaptureFixture[str]):
+def test_a_call_that_failed_still_sends_what_it_counted(capsys: pytest.CaptureFixture[str]) -> None:
     @instrumented
     def handler(event: int, context: Any) -> int:
         count("TracksFailed")
@@ -87,7 +87,7 @@ def test_a_call_that_failed_still_sends_what_it_counted(capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("on_lambda")
-def test_log_lines_of_a_call_carry_its_request_id():
+def test_log_lines_of_a_call_carry_its_request_id() -> None:
     @instrumented
     def handler(event: int, context: Any) -> dict[str, Any]:
         return structlog.contextvars.get_contextvars()
@@ -99,7 +99,7 @@ def test_log_lines_of_a_call_carry_its_request_id():
 @pytest.mark.usefixtures("on_lambda", "logs_restored")
 def test_powertools_writes_the_log_lines_with_what_ties_them(
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     @instrumented
     def handler(event: Any, context: Any) -> None:
         configure_logs("INFO")
@@ -125,7 +125,7 @@ def test_powertools_writes_the_log_lines_with_what_ties_them(
 @pytest.mark.usefixtures("on_lambda")
 def test_a_call_and_what_takes_long_in_it_are_segments_without_the_answer(
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "false")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
     sent: list[dict[str, Any]] = []
@@ -155,7 +155,7 @@ def test_a_call_and_what_takes_long_in_it_are_segments_without_the_answer(
 
 def test_elsewhere_nothing_is_counted_or_wrapped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
 
     def handler(event: int, context: Any) -> int:

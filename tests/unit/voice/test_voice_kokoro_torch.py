@@ -4,9 +4,11 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="torch has an environment of its own: make test-torch")
 kokoro = pytest.importorskip("kokoro", reason="see make test-torch")
@@ -74,8 +76,8 @@ def engine(folder: Path) -> SpeechEngine:
     return open_engine("kokoro", kokoro_dir=folder, first_voice="im_nicola")
 
 
-async def spoken(engine: SpeechEngine, text: str, **more: object) -> list[np.ndarray]:  # type: ignore[type-arg]
-    return [sound async for sound in engine.stream(text, **more)]  # type: ignore[arg-type]
+async def spoken(engine: SpeechEngine, text: str, **more: Any) -> list[NDArray[np.float32]]:
+    return [sound async for sound in engine.stream(text, **more)]
 
 
 def test_the_folders_voices_are_offered(engine: SpeechEngine) -> None:

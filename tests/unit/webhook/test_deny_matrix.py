@@ -42,12 +42,13 @@ DESCRIPTIONS = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 
 def declared() -> set[tuple[str, str]]:
     """Every method and path that the application answers, its description aside."""
-    return {
-        (method, route.path)
-        for route in iter_route_contexts(the_app.routes)
-        for method in route.methods or ()
-        if route.path not in DESCRIPTIONS
-    }
+    found: set[tuple[str, str]] = set()
+    for route in iter_route_contexts(the_app.routes):
+        for method in route.methods or ():
+            assert route.path is not None
+            if route.path not in DESCRIPTIONS:
+                found.add((method, route.path))
+    return found
 
 
 GUARDED = sorted(declared() - OPEN_ROUTES)

@@ -64,7 +64,7 @@ def failed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
 
 
-def test_a_message_that_is_done_is_deleted(tmp_path: Path):
+def test_a_message_that_is_done_is_deleted(tmp_path: Path) -> None:
     queue, seen = Memory("one", "two"), []
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -80,26 +80,26 @@ def test_a_message_that_is_done_is_deleted(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("receives", "wait_s"), [(1, 30), (2, 120)])
-def test_a_message_that_failed_comes_back_soon(tmp_path: Path, receives: int, wait_s: int):
+def test_a_message_that_failed_comes_back_soon(tmp_path: Path, receives: int, wait_s: int) -> None:
     queue = Memory("one", receives=receives)
     work(queue, tmp_path, failed)
     assert queue.deleted == []
     assert queue.hidden == [("r0", 300), ("r0", wait_s)]
 
 
-def test_a_message_in_hand_is_kept_hidden(tmp_path: Path):
+def test_a_message_in_hand_is_kept_hidden(tmp_path: Path) -> None:
     queue = Memory("long")
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         assert queue.hidden_again.wait(10)
         return done(event, context)
 
-    work(queue, tmp_path, handle, ahead_s=0.03)  # type: ignore[arg-type]
+    work(queue, tmp_path, handle, ahead_s=0.03)
     assert len(queue.hidden) >= 2
     assert queue.deleted == ["r0"]
 
 
-def test_a_stopped_worker_leaves_no_time_and_takes_no_more(tmp_path: Path):
+def test_a_stopped_worker_leaves_no_time_and_takes_no_more(tmp_path: Path) -> None:
     queue = Memory("one", "two")
     stopping = threading.Event()
 
@@ -113,7 +113,7 @@ def test_a_stopped_worker_leaves_no_time_and_takes_no_more(tmp_path: Path):
     assert [message["Body"] for message in queue.waiting] == ["two"]
 
 
-def test_a_queue_that_is_away_for_a_while_is_asked_again(tmp_path: Path):
+def test_a_queue_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
     class Away(Memory):
         fails = 1
 
@@ -132,7 +132,7 @@ def test_a_queue_that_is_away_for_a_while_is_asked_again(tmp_path: Path):
     assert queue.deleted == ["r0"]
 
 
-def test_what_no_retry_can_mend_ends_the_worker(tmp_path: Path):
+def test_what_no_retry_can_mend_ends_the_worker(tmp_path: Path) -> None:
     class Wrong(Memory):
         def receive(self, *, wait_s: int = 20) -> dict[str, Any] | None:
             raise SetupError("no such queue")
