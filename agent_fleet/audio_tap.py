@@ -25,8 +25,11 @@ log = get_logger("audio")
 class Receive(Protocol):
     """Takes audio, in whichever thread it comes; must not block."""
 
-    def __call__(self, pcm: bytes, opus: Opus | None = None, /) -> None:
-        """Take in mono int16 at 16 kHz, and the same as it was sent where it came so."""
+    def __call__(self, pcm: bytes, opus: Opus | None = None, missing: int = 0, /) -> None:
+        """Take in mono int16 at 16 kHz, and the same as it was sent where it came so.
+
+        Where it did, `missing` says how many samples before it nobody heard.
+        """
         ...
 
 

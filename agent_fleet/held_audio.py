@@ -14,7 +14,13 @@ from parley.clock import Clock, wall_clock_ms
 class AudioReceiver(Protocol):
     """Takes audio that came in at a time on the monotonic clock, in seconds."""
 
-    def __call__(self, pcm: bytes, opus: Opus | None = None, arrived: float | None = None) -> None:
+    def __call__(
+        self,
+        pcm: bytes,
+        opus: Opus | None = None,
+        missing: int = 0,
+        arrived: float | None = None,
+    ) -> None:
         """Take in mono int16 at 16 kHz, and the same as it was sent where it came so."""
         ...
 
@@ -23,6 +29,7 @@ class AudioReceiver(Protocol):
 class _Piece:
     pcm: bytes
     opus: Opus | None
+    missing: int
     arrived: float
 
     @property
@@ -55,13 +62,13 @@ class HeldAudio:
         self._taker: AudioReceiver | None = None
         self._lock = threading.Lock()
 
-    def receive(self, pcm: bytes, opus: Opus | None = None) -> None:
+    def receive(self, pcm: bytes, opus: Opus | None = None, missing: int = 0) -> None:
         """Take in audio, in whichever thread it comes."""
         with self._lock:
             if self._taker is not None:
-                self._taker(pcm, opus)
+                self._taker(pcm, opus, missing)
                 return
-            piece = _Piece(pcm, opus, self._monotonic())
+            piece = _Piece(pcm, opus, missing, self._monotonic())
             self._pieces.append(piece)
             self._held_ms += piece.ms
             while self._held_ms > self._keep_ms:
@@ -83,7 +90,7 @@ class HeldAudio:
         with self._lock:
             for piece in self._pieces:
                 if from_ms is None or self._begins_ms(piece) + piece.ms > from_ms:
-                    taker(piece.pcm, piece.opus, piece.arrived)
+                    taker(piece.pcm, piece.opus, piece.missing, piece.arrived)
             self._pieces.clear()
             self._held_ms = 0
             self._taker = taker

@@ -47,12 +47,20 @@ class TrackInput:
         self.muted = False
         self.gaps: list[Gap] = []
 
-    def receive(self, pcm: bytes, opus: Opus | None = None, arrived: float | None = None) -> None:
+    def receive(
+        self,
+        pcm: bytes,
+        opus: Opus | None = None,
+        missing: int = 0,
+        arrived: float | None = None,
+    ) -> None:
         """Take in the next audio: mono int16 at 16 kHz, whole samples.
 
         Args:
             pcm: the samples.
-            opus: the same as it was sent, where it came so.
+            opus: the same as it was sent, where it came so. A pause means nothing then: who took
+                the packets knows what is missing.
+            missing: how many samples before it nobody heard, where it came so.
             arrived: when it came, on the monotonic clock, where that is not now.
         """
         samples = len(pcm) // BYTES_PER_SAMPLE
@@ -61,6 +69,8 @@ class TrackInput:
             waited_ms = 0 if arrived is None else round((self._monotonic() - arrived) * 1000)
             self.started_ms = self._clock() - waited_ms - to_ms(samples)
             self._started = now - to_ms(samples) / 1000
+        elif opus is not None:
+            self._skip(missing)
         elif self._real_time and (now - self._last) * 1000 > _PAUSE_MS:
             self._skip_missing(now, samples)
         self._last = now
@@ -81,14 +91,16 @@ class TrackInput:
     def _skip_missing(self, now: float, samples: int) -> None:
         should_be = to_samples((now - self._started) * 1000) - samples
         missing = should_be - self.position
-        if to_ms(missing) < _MIN_GAP_MS:
-            return
+        if to_ms(missing) >= _MIN_GAP_MS:
+            self._skip(missing)
+
+    def _skip(self, missing: int) -> None:
         assert self.started_ms is not None
-        if not self.muted:
+        begin, self.position = self.position, self.position + missing
+        if to_ms(missing) >= _MIN_GAP_MS and not self.muted:
             self.gaps.append(
                 Gap(
-                    start_ms=self.started_ms + to_ms(self.position),
-                    end_ms=self.started_ms + to_ms(should_be),
+                    start_ms=self.started_ms + to_ms(begin),
+                    end_ms=self.started_ms + to_ms(self.position),
                 )
             )
-        self.position = should_be

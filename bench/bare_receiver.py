@@ -81,7 +81,7 @@ async def receive(url: str, token: str) -> None:
     """Take all audio, as the fleet does, until killed."""
     room, router, taps = rtc.Room(), Router(), []
 
-    def drop(_: bytes, opus: Opus | None = None, /) -> None:
+    def drop(_: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         return None
 
     def subscribed(track: rtc.Track, *_: object) -> None:

@@ -2,7 +2,8 @@
 
 Position is time downstream, so this goes on where nothing comes (somebody is muted, or sends
 nothing while silent), fills what was lost, and where sound came late and too much is there for the
-time that passed, leaves silence out until it fits again.
+time that passed, leaves silence out until it fits again. What nobody can have heard, because the
+subscriber was away, is missing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,9 @@ _AHEAD = to_samples(250)
 _STALLED = to_samples(300)  # nothing came for so long
 _KEPT_BACK = to_samples(60)  # may still be under way
 _SHORT = to_samples(60)  # pieces of silence: the end of an utterance waits for them
+_HOLE = to_samples(500)  # longer losses are missing rather than silence
 _ASLEEP = to_samples(2_000)
+_SETTLED_S = 1.0  # who is back for so long and hears nothing hears silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Sound:
 
     pcm: bytes
     opus: Opus
+    missing: int = 0
+    """Samples before it that nobody heard."""
 
     @property
     def samples(self) -> int:
@@ -58,12 +63,23 @@ class Playout:
         self._latest = b""
         self._position = 0
         self._injected = 0
+        self._unheard = 0
+        self._away = False
+        self._back: float | None = None
         self.concealed = 0
         """Samples that were made up because packets were lost, silence included."""
         self.left_out = 0
         """Samples of silence that were left out to catch up."""
 
-    def take(self, packets: Sequence[Packet], now: float) -> Sound | None:
+    def leave(self) -> None:
+        """From now on nobody hears the track."""
+        self._away, self._back = True, None
+
+    def enter(self, now: float) -> None:
+        """It is heard again, once packets come."""
+        self._back = now
+
+    def take(self, packets: Sequence[Packet], now: float) -> list[Sound]:
         """The sound of packets that came now, with what is missing before each.
 
         Args:
@@ -71,18 +87,25 @@ class Playout:
             now: on a clock that never jumps, in seconds.
 
         Returns:
-            The sound; None where all came too late.
+            The sound, in pieces where some of it was not heard; none where all came too late.
         """
+        sounds: list[Sound] = []
         parts: list[bytes] = []
         opus: list[tuple[bytes, int]] = []
         lengths = [packet_samples(packet) for _, packet in packets]
+        if self._away and any(lengths):
+            self._come_back(self._due(now) - sum(lengths))
         unexplained = self._due(now) - sum(lengths)
         for (timestamp, packet), samples in zip(packets, lengths, strict=True):
             missing = self._missing(timestamp, unexplained) if samples else -1
             if missing < 0:
                 continue
             unexplained -= missing
-            if missing:
+            if missing > _HOLE:
+                sounds += self._fitting(parts, opus, now)
+                parts, opus = [], []
+                self._miss(missing)
+            elif missing:
                 parts.append(self._fill(missing, packet))
                 opus.append((b"", missing))
                 self.concealed += missing
@@ -93,7 +116,7 @@ class Playout:
                 parts.append(bytes(samples * BYTES_PER_SAMPLE))
                 opus.append((b"", samples))
             self._next = (timestamp + samples * _RTP_PER_SAMPLE) % _WRAP
-        return self._fitting(Sound(b"".join(parts), tuple(opus)), now) if opus else None
+        return [*sounds, *self._fitting(parts, opus, now)]
 
     def tick(self, now: float, piece_ms: int) -> Iterator[Sound]:
         """Time passes: silence, where no packets come.
@@ -102,6 +125,10 @@ class Playout:
             now: as for `take`.
             piece_ms: how much of the track comes at a time, where packets come.
         """
+        if self._away:
+            if self._back is None or now - self._back < _SETTLED_S:
+                return
+            self._come_back(self._due(now) - _KEPT_BACK - _SHORT)
         due = self._due(now)
         if not self._injected and due <= to_samples(piece_ms) + _KEPT_BACK:
             return
@@ -110,14 +137,29 @@ class Playout:
             return
         due -= _KEPT_BACK
         if due > _ASLEEP:  # this process slept: that is a hole rather than silence
-            self._position += due
+            self._miss(due)
             self._injected += due
             return
         while due >= _SHORT:
             due -= _SHORT
             self._position += _SHORT
             self._injected += _SHORT
-            yield Sound(bytes(_SHORT * BYTES_PER_SAMPLE), ((b"", _SHORT),))
+            yield self._sound(bytes(_SHORT * BYTES_PER_SAMPLE), [(b"", _SHORT)])
+
+    def _come_back(self, unheard: int) -> None:
+        self._away = False
+        self._next = None
+        self._injected = 0
+        if self._began is not None:
+            self._miss(max(0, unheard))
+
+    def _miss(self, samples: int) -> None:
+        self._position += samples
+        self._unheard += samples
+
+    def _sound(self, pcm: bytes, opus: Sequence[tuple[bytes, int]]) -> Sound:
+        missing, self._unheard = self._unheard, 0
+        return Sound(pcm, tuple(opus), missing)
 
     def _due(self, now: float) -> int:
         """By how many samples time is ahead of what was given out."""
@@ -152,17 +194,22 @@ class Playout:
             return self._decoder.conceal(missing, following)
         return bytes(missing * BYTES_PER_SAMPLE)
 
-    def _fitting(self, sound: Sound, now: float) -> Sound | None:
-        samples = sound.samples
+    def _fitting(
+        self, parts: Sequence[bytes], opus: Sequence[tuple[bytes, int]], now: float
+    ) -> list[Sound]:
+        if not opus:
+            return []
+        pcm = b"".join(parts)
+        samples = len(pcm) // BYTES_PER_SAMPLE
         if self._began is None:
             self._began = now - samples / SAMPLE_RATE
         ahead = samples - self._due(now)
-        if ahead > _AHEAD and self._quiet(sound.pcm):
+        if ahead > _AHEAD and self._quiet(pcm):
             self.left_out += samples
-            return None
+            return []
         self._position += samples
-        self._latest = sound.pcm
-        return sound
+        self._latest = pcm
+        return [self._sound(pcm, opus)]
 
     def _quiet(self, pcm: bytes) -> bool:
         return max(window_rms(pcm).tolist(), default=0.0) <= self._quiet_rms

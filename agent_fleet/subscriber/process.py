@@ -1,8 +1,10 @@
 """The subscriber's process: started with the fleet, again after a crash, and ended with it."""
 
 import contextlib
+import math
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import BinaryIO, Protocol, cast
@@ -24,12 +26,12 @@ class Listener(Protocol):
         """The process runs, and knows of nothing yet."""
         ...
 
-    def heard(self, tap: int, packets: list[Packet]) -> None:
-        """Packets of a track came."""
+    def heard(self, tap: int, packets: list[Packet], now: float) -> None:
+        """Packets of a track came, at a time on the monotonic clock."""
         ...
 
-    def ticked(self, piece_ms: int) -> None:
-        """Time passed."""
+    def ticked(self, piece_ms: int, now: float) -> None:
+        """Time passed; so much of a track comes at a time."""
         ...
 
     def told(self, event: wire.Event) -> None:
@@ -115,13 +117,19 @@ class SubscriberProcess:
                     break
 
     def _read(self, source: BinaryIO) -> None:
+        # What is read late was not late: the least that lies between the clocks is the truth.
+        behind = math.inf
         for kind, content in wire.frames(source):
+            if kind in (wire.AUDIO, wire.TICK):
+                stamp = wire.stamp(content)
+                behind = min(behind, time.monotonic() - stamp)
+                now = stamp + behind
             match kind:
                 case wire.AUDIO:
                     for tap, packets in wire.batches(content):
-                        self._listener.heard(tap, packets)
+                        self._listener.heard(tap, packets, now)
                 case wire.TICK:
-                    self._listener.ticked(wire.tick(content))
+                    self._listener.ticked(wire.tick(content), now)
                 case wire.EVENT:
                     event = wire.event(content)
                     self._told(partial(self._listener.told, event))

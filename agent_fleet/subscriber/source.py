@@ -141,18 +141,20 @@ class Subscriber:
         with self._lock:
             rooms = list(self._rooms.values())
         for room in rooms:
-            room.join()
+            try:
+                room.begin_anew()
+            except Exception:
+                log.exception("room could not be joined again")
 
-    def heard(self, tap: int, packets: list[Packet]) -> None:
-        """Packets of a track came."""
+    def heard(self, tap: int, packets: list[Packet], now: float) -> None:
+        """Packets of a track came, at a time on the monotonic clock."""
         with self._lock:
             found = self._taps.get(tap)
         if found is not None:
-            found.heard(packets, time.monotonic())
+            found.heard(packets, now)
 
-    def ticked(self, piece_ms: int) -> None:
+    def ticked(self, piece_ms: int, now: float) -> None:
         """Time passed; so much of a track comes at a time."""
-        now = time.monotonic()
         with self._lock:
             taps = list(self._taps.values())
         for tap in taps:
@@ -195,12 +197,19 @@ class SubscribedRoom:
         settings = subscriber.settings
         self._others = SdkSource(frame_ms=settings.frame_ms, routed=settings.routed_audio)
         self._failures = 0
+        self._again = False
         self._left = False
         self._lock = threading.Lock()
+
+    def begin_anew(self) -> None:
+        """The process was started: what was said before is missing."""
+        self._tell_taps(away=True)
+        self.join()
 
     def join(self) -> None:
         """Join, or join again; from any thread."""
         with self._lock:
+            self._again = False
             if self._left:
                 return
             self.send("join", url=self._url, token=self._token())
@@ -215,14 +224,28 @@ class SubscribedRoom:
         """The process tells of this room; in the thread that reads it."""
         if event.event == "joined":
             self._failures = 0
+            self._again = False
+            self._tell_taps(away=False)
             return
         log.warning("subscriber is not in the room", what=event.event, reason=event.error)
+        self._tell_taps(away=True)
         wait_s = _REJOIN_S[min(self._failures, len(_REJOIN_S) - 1)]
         self._failures += 1
+        self._again = True
         try:
-            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self.join)
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._join_again)
         except RuntimeError:  # its loop is closed: the room was left
             return
+
+    def _join_again(self) -> None:
+        if self._again:  # else it is there, or was told to join meanwhile
+            self.join()
+
+    def _tell_taps(self, *, away: bool) -> None:
+        with self._lock:
+            taps = list(self._taps.values())
+        for tap in taps:
+            tap.is_away(away)
 
     def open(self, publication: rtc.RemoteTrackPublication, receive: Receive) -> AudioTap | None:
         """A tap on a track; the SDK decodes what isn't Opus."""
@@ -285,9 +308,17 @@ class SubscriberTap:
         self._loop = asyncio.get_running_loop()
         self._closed = asyncio.Event()
 
+    def is_away(self, away: bool) -> None:
+        """Its room is heard no more, or again."""
+        with self._lock:
+            if away:
+                self.playout.leave()
+            else:
+                self.playout.enter(time.monotonic())
+
     def heard(self, packets: list[Packet], now: float) -> None:
         """Packets came."""
-        self._give(lambda: filter(None, [self.playout.take(packets, now)]))
+        self._give(lambda: self.playout.take(packets, now))
 
     def ticked(self, now: float, piece_ms: int) -> None:
         """Time passed; so much of it comes at a time."""
@@ -300,7 +331,7 @@ class SubscriberTap:
                 return
             try:
                 for sound in sounds():
-                    self._receive(sound.pcm, sound.opus)
+                    self._receive(sound.pcm, sound.opus, sound.missing)
             except Exception:
                 log.exception("audio could not be taken", track_sid=self.track_sid)
 

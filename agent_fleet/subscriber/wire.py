@@ -12,6 +12,7 @@ EVENT, AUDIO, TICK = range(3)
 _HEAD = struct.Struct("<IB")
 _BATCH = struct.Struct("<IH")
 _PACKET = struct.Struct("<IH")
+_STAMP = struct.Struct("<Q")
 _TICK = struct.Struct("<H")
 
 
@@ -40,9 +41,15 @@ def event(content: bytes) -> Event:
     return Event(**json.loads(content))
 
 
+def stamp(content: bytes) -> float:
+    """When audio was handed on or time passed: seconds since the program began."""
+    (ms,) = _STAMP.unpack_from(content)
+    return float(ms) / 1000
+
+
 def batches(content: bytes) -> Iterator[tuple[int, list[Packet]]]:
     """The packets in a frame, by tap."""
-    at, end = 0, len(content)
+    at, end = _STAMP.size, len(content)
     while at < end:
         tap, count = _BATCH.unpack_from(content, at)
         at += _BATCH.size
@@ -57,7 +64,7 @@ def batches(content: bytes) -> Iterator[tuple[int, list[Packet]]]:
 
 def tick(content: bytes) -> int:
     """How much of a track comes at a time now, in ms."""
-    (piece_ms,) = _TICK.unpack(content)
+    (piece_ms,) = _TICK.unpack_from(content, _STAMP.size)
     return int(piece_ms)
 
 

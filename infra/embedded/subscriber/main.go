@@ -70,10 +70,10 @@ func run(frames io.Writer, batch time.Duration, few int) error {
 		there := rooms[command.Room]
 		switch command.Do {
 		case "join":
+			rooms[command.Room] = join(command, out, there)
 			if there != nil {
 				there.leave()
 			}
-			rooms[command.Room] = join(command, out)
 		case "leave":
 			if there != nil {
 				there.leave()

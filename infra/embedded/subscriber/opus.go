@@ -6,6 +6,8 @@ const (
 	opusRate = 48000
 	// mostSamples is the most that one packet may hold: 120 ms.
 	mostSamples = opusRate * 120 / 1000
+	// mostBytes is the most that one frame may take.
+	mostBytes = 1275
 	// mostShort is the longest frame whose length takes one byte.
 	mostShort = 251
 )
@@ -25,7 +27,7 @@ func frameSamples(toc byte) uint32 {
 
 // single says whether a packet holds one frame, as nearly all do.
 func single(packet []byte) bool {
-	return packet[0]&3 == 0
+	return packet[0]&3 == 0 && len(packet)-1 <= mostBytes
 }
 
 // joined makes one packet of several that hold one frame each and begin alike.

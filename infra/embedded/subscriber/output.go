@@ -7,18 +7,24 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+
+	"github.com/livekit/server-sdk-go/v2/pkg/samplebuilder"
 )
 
 // What the output is made of: the length of what follows (4 bytes), one of these, the content.
-// All numbers are little-endian.
+// All numbers are little-endian. Times are milliseconds since the program began, so that what waits
+// to be read is not taken for late.
 const (
 	// frameEvent holds an Event as JSON.
 	frameEvent byte = iota
-	// frameAudio holds batches: a tap's number (4), how many Opus packets (2), and of each its RTP
-	// timestamp (4), its length (2) and itself.
+	// frameAudio holds the time (8) and batches: a tap's number (4), how many Opus packets (2), and
+	// of each its RTP timestamp (4), its length (2) and itself.
 	frameAudio
-	// frameTick comes regularly: time passes where no audio comes. It says how much of a track is
-	// handed on at a time now, in milliseconds (2).
+	// frameTick comes regularly: time passes where no audio comes. It holds the time (8) and how much
+	// of a track is handed on at a time now, in milliseconds (2).
 	frameTick
 )
 
@@ -30,6 +36,10 @@ const (
 	pause = 60 * time.Millisecond
 	// flowing is for how long after its last packet a track counts as one that flows.
 	flowing = time.Second
+	// waitForLate is how many packets a missing one is waited for, unless there is a pause before.
+	waitForLate = 5
+	// longAgo is by how many packets a late one is behind if its sender began to count anew.
+	longAgo = 100
 )
 
 // Event is what the fleet is told.
@@ -53,25 +63,70 @@ type tap struct {
 
 	mu      sync.Mutex
 	last    time.Time // when the last packet came
+	order   *samplebuilder.SampleBuilder
+	passed  *uint16 // the last packet's number that came out of it
 	waiting []sent
 	closed  bool
+}
+
+// begin makes room for a stream of packets whose numbers have nothing to do with those before.
+func (t *tap) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flush()
+	t.order = samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
+	t.passed = nil
+}
+
+// end hands on what waited for a packet that does not come any more.
+func (t *tap) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flush()
 }
 
 // close takes no more packets; those that wait are handed on.
 func (t *tap) close() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flush()
 	t.closed = true
-	t.mu.Unlock()
 }
 
-func (t *tap) add(timestamp uint32, packet []byte) {
+func (t *tap) add(packet *rtp.Packet) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return
 	}
+	if t.order == nil { // the stream began before the tap
+		t.order = samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
+	}
 	t.last = time.Now()
-	t.waiting = append(t.waiting, sent{timestamp, packet})
+	if t.passed != nil {
+		behind := int16(*t.passed - packet.SequenceNumber)
+		if behind >= 0 && behind < longAgo { // its place is taken
+			return
+		}
+	}
+	t.order.Push(packet)
+	t.pass(t.order.PopPackets)
+}
+
+// flush lets packets go without those that are missing between them.
+func (t *tap) flush() {
+	if t.order != nil {
+		t.pass(t.order.ForcePopPackets)
+	}
+}
+
+func (t *tap) pass(next func() []*rtp.Packet) {
+	for packets := next(); packets != nil; packets = next() {
+		for _, packet := range packets {
+			t.waiting = append(t.waiting, sent{packet.Timestamp, packet.Payload})
+			t.passed = &packet.SequenceNumber
+		}
+	}
 }
 
 // flows says whether packets come.
@@ -86,6 +141,9 @@ func (t *tap) flows(now time.Time) bool {
 func (t *tap) take(frame []byte, now time.Time, batch time.Duration) ([]byte, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if now.Sub(t.last) >= pause {
+		t.flush()
+	}
 	if len(t.waiting) == 0 {
 		return frame, !t.closed
 	}
@@ -118,7 +176,7 @@ func together(waiting []sent) []sent {
 		packets := [][]byte{first.packet}
 		for _, next := range waiting[from+1:] {
 			so := uint32(len(packets)) * each
-			if next.packet[0] != first.packet[0] || !single(first.packet) ||
+			if next.packet[0] != first.packet[0] || !single(first.packet) || !single(next.packet) ||
 				next.timestamp != first.timestamp+so || so+each > mostSamples {
 				break
 			}
@@ -132,6 +190,7 @@ func together(waiting []sent) []sent {
 
 // output writes frames: the batches of all tracks together, so that the fleet is woken seldom.
 type output struct {
+	began time.Time
 	batch time.Duration
 	few   int
 
@@ -145,7 +204,7 @@ type output struct {
 // newOutput hands on so much of a track at a time, and half as much while few flow: that is sooner,
 // and wakes the fleet twice as often.
 func newOutput(to io.Writer, batch time.Duration, few int) *output {
-	return &output{to: to, batch: batch, few: few}
+	return &output{began: time.Now(), to: to, batch: batch, few: few}
 }
 
 // open makes a tap whose packets are handed on until it is closed.
@@ -161,12 +220,14 @@ func (o *output) open(number uint32) *tap {
 func (o *output) run() {
 	var frame []byte
 	ticked := time.Now()
-	for now := range time.Tick(lookEvery) {
+	for range time.Tick(lookEvery) {
 		var open int
 		var closed []uint32
+		now := time.Now()
+		stamp := o.stamp(frame[:0], now)
 		batch := o.size(now)
-		frame, open, closed = o.gather(frame[:0], now, batch)
-		if len(frame) > 0 {
+		frame, open, closed = o.gather(stamp, now, batch)
+		if len(frame) > len(stamp) {
 			o.write(frameAudio, frame)
 		}
 		for _, number := range closed {
@@ -174,9 +235,15 @@ func (o *output) run() {
 		}
 		if open > 0 && now.Sub(ticked) >= tickEvery {
 			ticked = now
-			o.write(frameTick, binary.LittleEndian.AppendUint16(nil, uint16(batch.Milliseconds())))
+			tick := o.stamp(nil, now)
+			o.write(frameTick, binary.LittleEndian.AppendUint16(tick, uint16(batch.Milliseconds())))
 		}
 	}
+}
+
+// stamp appends the time.
+func (o *output) stamp(frame []byte, now time.Time) []byte {
+	return binary.LittleEndian.AppendUint64(frame, uint64(now.Sub(o.began).Milliseconds()))
 }
 
 // size is how much of a track is handed on at a time now.

@@ -1,19 +1,18 @@
 package main
 
 import (
+	"errors"
 	"sync"
+	"time"
 
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
-
-	"github.com/livekit/server-sdk-go/v2/pkg/samplebuilder"
 )
 
 const (
-	// waitForLate is how many packets a missing one is waited for.
-	waitForLate = 5
+	// joinLimit is how long LiveKit may take to let us in.
+	joinLimit = 30 * time.Second
 	// mtu bounds a packet that comes in.
 	mtu = 1500
 )
@@ -30,9 +29,12 @@ type room struct {
 	wanted map[string]*tap
 }
 
-// join enters a room; the fleet is told how it went.
-func join(command Command, out *output) *room {
+// join enters a room; the fleet is told how it went. What an earlier stay listened to, this one does.
+func join(command Command, out *output, earlier *room) *room {
 	r := &room{number: command.Room, out: out, wanted: map[string]*tap{}}
+	if earlier != nil {
+		r.wanted = earlier.giveUp()
+	}
 	callback := &lksdk.RoomCallback{
 		ParticipantCallback: lksdk.ParticipantCallback{
 			OnTrackPublished:  r.published,
@@ -41,42 +43,74 @@ func join(command Command, out *output) *room {
 		OnReconnected:            r.subscribeAll,
 		OnDisconnectedWithReason: r.disconnected,
 	}
-	go func() {
-		session, err := lksdk.ConnectToRoomWithToken(
-			command.URL, command.Token, callback, lksdk.WithAutoSubscribe(false))
-		if err != nil {
-			out.event(Event{Event: "failed", Room: r.number, Error: err.Error()})
-			return
-		}
-		r.mu.Lock()
-		r.session = session
-		left := r.left
-		r.mu.Unlock()
-		if left {
-			session.Disconnect()
-			return
-		}
-		out.event(Event{Event: "joined", Room: r.number})
-		r.subscribeAll()
-	}()
+	go r.enter(command, lksdk.NewRoom(callback))
 	return r
+}
+
+func (r *room) enter(command Command, session *lksdk.Room) {
+	answer := make(chan error, 1)
+	go func() {
+		answer <- session.JoinWithToken(
+			command.URL, command.Token, lksdk.WithAutoSubscribe(false))
+	}()
+	select {
+	case err := <-answer:
+		if !r.entered(session, err) {
+			session.Disconnect() // what there is of it
+		}
+	case <-time.After(joinLimit):
+		r.entered(session, errors.New("LiveKit did not answer"))
+		<-answer
+		session.Disconnect()
+	}
+}
+
+// entered makes a stay of a session; not where entering failed, or the stay was given up meanwhile.
+func (r *room) entered(session *lksdk.Room, err error) bool {
+	r.mu.Lock()
+	left := r.left
+	if err == nil && !left {
+		r.session = session
+	} else {
+		r.left = true
+	}
+	r.mu.Unlock()
+	switch {
+	case left: // nobody cares
+		return false
+	case err != nil:
+		r.out.event(Event{Event: "failed", Room: r.number, Error: err.Error()})
+		return false
+	default:
+		r.out.event(Event{Event: "joined", Room: r.number})
+		r.subscribeAll()
+		return true
+	}
 }
 
 // leave ends the stay; to say so to LiveKit takes a moment, for which the one who calls need not wait.
 func (r *room) leave() *sync.WaitGroup {
-	r.mu.Lock()
-	r.left = true
-	session := r.session
-	for _, tap := range r.wanted {
+	for _, tap := range r.giveUp() {
 		tap.close()
 	}
-	r.wanted = map[string]*tap{}
-	r.mu.Unlock()
 	var saying sync.WaitGroup
+	r.mu.Lock()
+	session := r.session
+	r.mu.Unlock()
 	if session != nil {
 		saying.Go(session.Disconnect)
 	}
 	return &saying
+}
+
+// giveUp makes the stay say and hear no more; its taps are the caller's.
+func (r *room) giveUp() map[string]*tap {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = true
+	taps := r.wanted
+	r.wanted = map[string]*tap{}
+	return taps
 }
 
 func (r *room) disconnected(reason lksdk.DisconnectionReason) {
@@ -90,10 +124,13 @@ func (r *room) disconnected(reason lksdk.DisconnectionReason) {
 
 func (r *room) subscribe(track string, number uint32) {
 	r.mu.Lock()
-	if before := r.wanted[track]; before != nil {
-		before.close()
+	before := r.wanted[track]
+	if before == nil || before.number != number { // else it is asked for again, after a new join
+		if before != nil {
+			before.close()
+		}
+		r.wanted[track] = r.out.open(number)
 	}
-	r.wanted[track] = r.out.open(number)
 	r.mu.Unlock()
 	r.setSubscribed(track, true)
 }
@@ -156,30 +193,27 @@ func (r *room) subscribed(
 	go r.read(track, publication.SID())
 }
 
-// read hands a track's packets on in their order, until it ends.
+// read hands a track's packets on until it ends.
 func (r *room) read(track *webrtc.TrackRemote, sid string) {
-	ordered := samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
+	if tap := r.tapOf(sid); tap != nil {
+		tap.begin()
+	}
 	arrived := make([]byte, mtu)
 	for {
 		size, _, err := track.Read(arrived)
+		tap := r.tapOf(sid)
 		if err != nil {
+			if tap != nil {
+				tap.end()
+			}
 			return
 		}
 		packet := &rtp.Packet{}
 		if err := packet.Unmarshal(append([]byte(nil), arrived[:size]...)); err != nil {
 			continue
 		}
-		if len(packet.Payload) == 0 { // LiveKit's padding
-			continue
-		}
-		ordered.Push(packet)
-		tap := r.tapOf(sid)
-		for popped := ordered.PopPackets(); popped != nil; popped = ordered.PopPackets() {
-			for _, next := range popped {
-				if tap != nil {
-					tap.add(next.Timestamp, next.Payload)
-				}
-			}
+		if tap != nil && len(packet.Payload) > 0 { // without: LiveKit's padding
+			tap.add(packet)
 		}
 	}
 }

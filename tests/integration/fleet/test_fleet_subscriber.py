@@ -33,6 +33,21 @@ def subscribers(fleet: FleetProcess) -> list[psutil.Process]:
     return [child for child in children if "subscriber" in child.name()]
 
 
+def server_api(settings: Settings) -> api.LiveKitAPI:
+    """LiveKit's own view, which has the hidden participants."""
+    url = settings.livekit_url.replace("ws://", "http://")
+    return api.LiveKitAPI(
+        url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+    )
+
+
+async def present(server: api.LiveKitAPI, meeting: Meeting) -> list[str]:
+    """The identities of all who are in the room, hidden or not."""
+    request = api.ListParticipantsRequest(room=meeting.room.name)
+    answer = await server.room.list_participants(request)
+    return [participant.identity for participant in answer.participants]
+
+
 async def finals(listener: Listener, count: int) -> list[str]:
     """The texts of final captions, once there are so many."""
 
@@ -68,15 +83,47 @@ async def test_a_killed_subscriber_costs_what_was_said_meanwhile_and_no_more(
             return pipeline["gaps"] == 1
 
         await eventually(hears, what="audio arrives again")
-        await alice.speak(say(OTHER))
+        await alice.speak(silence(0.6))
+        begun_ms, _ = await alice.speak(say(OTHER))
         assert await finals(listener, 2) == [SENTENCE, OTHER]
         await alice.leave()
         track = await meeting.ended(track_sid)
+    after = (await meeting.segments(track_sid))[-1]
+    assert after.start_ms == pytest.approx(begun_ms, abs=400)
     manifest, seconds = await meeting.recording(track_sid)
     assert abs(seconds - (manifest.ended_ms - manifest.started_ms) / 1000) < 0.05
     assert track.recording == manifest
     assert len(manifest.gaps) == 1
     assert "parley_subscriber_starts_total 1.0" not in await fleet.metrics()
+
+
+async def test_a_subscriber_that_is_thrown_out_comes_back_and_hears(
+    meeting: Meeting, fleet: FleetProcess, fleet_settings: Settings
+) -> None:
+    async with meeting.listener() as listener:
+        alice = await meeting.person("alice")
+        track_sid = await alice.publish()
+        await alice.speak(silence(0.6))
+        await alice.speak(say(SENTENCE))
+        assert await finals(listener, 1) == [SENTENCE]
+        async with server_api(fleet_settings) as server:
+            [identity] = [one for one in await present(server, meeting) if "subscriber" in one]
+            out = api.RoomParticipantIdentity(room=meeting.room.name, identity=identity)
+            await server.room.remove_participant(out)
+
+        async def hears() -> bool:
+            await alice.speak(silence(0.1))
+            [pipeline] = [p for p in await fleet.pipelines() if p["track_sid"] == track_sid]
+            return pipeline["gaps"] == 1
+
+        await eventually(hears, what="audio arrives again")
+        await alice.speak(silence(0.6))
+        begun_ms, _ = await alice.speak(say(OTHER))
+        assert await finals(listener, 2) == [SENTENCE, OTHER]
+        await alice.leave()
+        await meeting.ended(track_sid)
+    after = (await meeting.segments(track_sid))[-1]
+    assert after.start_ms == pytest.approx(begun_ms, abs=400)
 
 
 async def test_a_mute_right_after_the_last_word_ends_the_utterance(meeting: Meeting) -> None:
@@ -141,15 +188,10 @@ async def test_a_bad_network_costs_few_words_and_no_time(meeting: Meeting, tmp_p
 async def test_nobody_sees_the_subscriber_and_it_goes_with_the_agent(
     meeting: Meeting, fleet_settings: Settings
 ) -> None:
-    secret = fleet_settings.livekit_api_secret.get_secret_value()
-    url = fleet_settings.livekit_url.replace("ws://", "http://")
-
     async def there(server: api.LiveKitAPI) -> set[str]:
-        request = api.ListParticipantsRequest(room=meeting.room.name)
-        answer = await server.room.list_participants(request)
-        return {p.identity.split("-")[0] for p in answer.participants}
+        return {identity.split("-")[0] for identity in await present(server, meeting)}
 
-    async with api.LiveKitAPI(url, fleet_settings.livekit_api_key, secret) as server:
+    async with server_api(fleet_settings) as server:
         async with meeting.listener():
             alice = await meeting.person("alice")
 

@@ -71,7 +71,7 @@ def frame(samples: bytes, *, stream: int = STREAM) -> ffi_pb2.FfiEvent:
 def into(heard: list[bytes]) -> Receive:
     """Takes audio into a list."""
 
-    def receive(pcm: bytes, opus: Opus | None = None, /) -> None:
+    def receive(pcm: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         heard.append(pcm)
 
     return receive
@@ -102,7 +102,7 @@ def test_rooms_come_and_go_in_the_sdk_while_audio_is_being_taken(client: Client)
     taking, room_left = threading.Event(), threading.Event()
     in_time: list[bool] = []
 
-    def receive(_: bytes, opus: Opus | None = None, /) -> None:
+    def receive(_: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         taking.set()
         in_time.append(room_left.wait(5))
 
@@ -135,7 +135,7 @@ def test_other_events_and_other_streams_go_to_whom_they_went_before(client: Clie
 
 
 def test_audio_that_cannot_be_taken_is_the_tracks_own_trouble(client: Client) -> None:
-    def receive(_: bytes, opus: Opus | None = None, /) -> None:
+    def receive(_: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         raise ValueError("no room")
 
     tap = Router().open(TRACK, receive, frame_ms=10)

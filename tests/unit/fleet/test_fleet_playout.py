@@ -24,8 +24,7 @@ class Player:
     def send(self, sent: list[Packet], *, passes_ms: int | None = None) -> None:
         """Packets come together, after the time that they take unless it is said."""
         self.now += (20 * len(sent) if passes_ms is None else passes_ms) / 1000
-        if sound := self.playout.take(sent, self.now):
-            self.heard.append(sound)
+        self.heard.extend(self.playout.take(sent, self.now))
 
     def wait(self, ms: int, *, piece_ms: int = 120) -> None:
         """Nothing comes for so long."""
@@ -37,6 +36,16 @@ class Player:
     def ms(self) -> int:
         """How long what came out is."""
         return to_ms(sum(sound.samples for sound in self.heard))
+
+    @property
+    def missing_ms(self) -> int:
+        """How much was said to be missing."""
+        return to_ms(sum(sound.missing for sound in self.heard))
+
+    @property
+    def passed_ms(self) -> float:
+        """How much time passed since the first packet."""
+        return (self.now - 100.0) * 1000
 
 
 def test_packets_one_after_the_other_are_their_sound() -> None:
@@ -127,7 +136,7 @@ def test_what_was_held_up_is_heard_whole_and_silence_makes_up_for_it() -> None:
         timestamp = at * FRAME
         player.send([(timestamp + k * FRAME, ROOM[at + k][1]) for k in range(6)])
     assert to_ms(player.playout.left_out) >= late_ms - 250
-    assert player.ms - (player.now - 100.0) * 1000 <= 250
+    assert player.ms - player.passed_ms <= 250
 
 
 def test_timestamps_wrap() -> None:
@@ -192,3 +201,44 @@ def test_whatever_is_lost_or_late_what_comes_out_is_as_long_as_time(
     player.wait(1_000)
     took_ms = (player.now - 100.0) * 1000
     assert took_ms - 500 < player.ms < took_ms + 500
+
+
+@pytest.mark.parametrize("dead_ms", [200, 600, 1_000, 1_800, 5_000])
+def test_what_nobody_heard_is_missing_once_and_time_is_kept(dead_ms: int) -> None:
+    player = Player()
+    for at in range(0, 24, 6):
+        player.send(SPEECH[at : at + 6])
+    player.playout.leave()
+    player.wait(dead_ms)  # the process is started again and not in the room yet
+    player.playout.enter(player.now)
+    player.wait(300)
+    begin = 24 + (dead_ms + 300) // 20
+    for at in range(begin, begin + 48, 6):
+        player.send([((at + k) * FRAME, SPEECH[k][1]) for k in range(6)])
+    assert player.missing_ms == pytest.approx(dead_ms + 300, abs=20)
+    assert [sound.missing > 0 for sound in player.heard].count(True) == 1
+    assert player.ms + player.missing_ms == pytest.approx(player.passed_ms, abs=20)
+    assert player.playout.concealed == 0
+
+
+def test_who_comes_back_to_silence_hears_silence() -> None:
+    player = Player()
+    player.send(SPEECH[:6])
+    player.playout.leave()
+    player.wait(2_000)
+    assert player.ms == 120
+    player.playout.enter(player.now)
+    player.wait(3_000)
+    assert player.ms + player.missing_ms == pytest.approx(player.passed_ms, abs=150)
+    assert player.missing_ms == pytest.approx(3_000, abs=150)
+
+
+def test_a_long_loss_is_missing_and_what_was_before_it_is_not() -> None:
+    player = Player()
+    player.send(SPEECH[:6])
+    # The subscriber stood still for a second, which the network lost.
+    late = [((at + 50) * FRAME, SPEECH[at][1]) for at in range(9, 12)]
+    player.send([*SPEECH[6:9], *late], passes_ms=1_120)
+    assert [sound.samples for sound in player.heard] == [1_920, 960, 960]
+    assert [to_ms(sound.missing) for sound in player.heard] == [0, 0, 1_000]
+    assert player.playout.concealed == 0

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import struct
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,8 @@ from agent_fleet.audio_tap import Receive
 from agent_fleet.frames import Opus
 from agent_fleet.subscriber import wire
 from agent_fleet.subscriber.metrics import SubscriberMetrics
+from agent_fleet.subscriber.playout import Packet
+from agent_fleet.subscriber.process import SubscriberProcess
 from agent_fleet.subscriber.source import SubscribedRoom, Subscriber, SubscriberTap
 from parley.errors import SetupError
 from parley.settings import Settings
@@ -41,11 +44,11 @@ for line in sys.stdin:
         frame(0, json.dumps({"event": event, "room": what["room"]}).encode())
     elif what["do"] == "subscribe":
         packets = b"".join(struct.pack("<IH", 960 * n, len(p)) + p for n, p in enumerate(speech))
-        frame(1, struct.pack("<IH", what["tap"], len(speech)) + packets)
-        frame(2, struct.pack("<H", 60))
+        frame(1, struct.pack("<QIH", 100, what["tap"], len(speech)) + packets)
+        frame(2, struct.pack("<QH", 160, 60))
         last = what["tap"]
     elif what["do"] == "unsubscribe":
-        frame(1, struct.pack("<IHIH", last, 1, 960 * len(speech), len(speech[0])) + speech[0])
+        frame(1, struct.pack("<QIHIH", 200, last, 1, 960 * len(speech), len(speech[0])) + speech[0])
         frame(0, json.dumps({"event": "closed", "tap": last}).encode())
 """
 
@@ -57,7 +60,7 @@ class Ear:
         self.pcm = b""
         self.opus: list[bytes] = []
 
-    def __call__(self, pcm: bytes, opus: Opus | None = None, /) -> None:
+    def __call__(self, pcm: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         self.pcm += pcm
         self.opus += [packet for packet, _ in opus or ()]
 
@@ -218,17 +221,18 @@ async def test_a_receiver_that_fails_harms_nobody(stage: Stage) -> None:
 
 def test_a_frame_that_was_cut_off_ends_the_reading(tmp_path: Path) -> None:
     path = tmp_path / "frames"
-    path.write_bytes(b"\x02\0\0\0\x00{}" + b"\x02\0\0\0\x02\x78\0" + b"\x09\0\0\0\x01abc")
+    tick = b"\x0a\0\0\0\x02" + struct.pack("<QH", 1_000, 120)
+    path.write_bytes(b"\x02\0\0\0\x00{}" + tick + b"\x09\0\0\0\x01abc")
     with path.open("rb") as source:
-        event, tick = wire.frames(source)
+        event, (kind, content) = wire.frames(source)
     assert event == (wire.EVENT, b"{}")
-    assert (tick[0], wire.tick(tick[1])) == (wire.TICK, 120)
+    assert (kind, wire.stamp(content), wire.tick(content)) == (wire.TICK, 1.0, 120)
 
 
 async def test_a_receiver_that_fails_while_nothing_comes_harms_nobody(stage: Stage) -> None:
     failed: list[bool] = []
 
-    def broken(_: bytes, opus: Opus | None = None, /) -> None:
+    def broken(_: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
         if opus == ((b"", 960),):
             failed.append(True)
             raise RuntimeError("a fault of ours")
@@ -247,7 +251,7 @@ async def test_a_process_that_talks_nonsense_is_started_again(tmp_path: Path) ->
     program = tmp_path / "program"
     program.write_text(f"""#!{sys.executable}
 import struct, sys
-content = struct.pack("<IH", 1, 9)  # nine packets that aren't there
+content = struct.pack("<QIH", 0, 1, 9)  # nine packets that aren't there
 sys.stdout.buffer.write(struct.pack("<IB", len(content), 1) + content)
 sys.stdout.buffer.flush()
 sys.stdin.read()
@@ -281,3 +285,57 @@ def test_the_settings_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     assert Subscriber.from_settings(Settings(subscriber="")) is not None
+
+
+class Ticks:
+    """Hears of time only."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def started(self) -> None: ...
+
+    def heard(self, tap: int, packets: list[Packet], now: float) -> None: ...
+
+    def told(self, event: wire.Event) -> None: ...
+
+    def ticked(self, piece_ms: int, now: float) -> None:
+        self.at.append(now)
+
+
+async def test_what_waited_to_be_read_is_not_late(tmp_path: Path) -> None:
+    script = tmp_path / "late.py"
+    script.write_text("""
+import struct, sys, time
+for stamp in (0, 60, 120, 1_000):  # of which the middle ones come late
+    time.sleep(0.3 if stamp == 60 else 0)
+    sys.stdout.buffer.write(struct.pack("<IBQH", 10, 2, stamp, 60))
+    sys.stdout.buffer.flush()
+sys.stdin.read()
+""")
+    ticks = Ticks()
+    process = SubscriberProcess([sys.executable, str(script)], ticks)
+    process.start()
+    try:
+        await until(lambda: len(ticks.at) == 4)
+    finally:
+        await asyncio.to_thread(process.close)
+    after = [round(at - ticks.at[0], 3) for at in ticks.at]
+    assert after[:3] == [0, 0.06, 0.12]
+    # Sent before its time, it shows that the first was late.
+    assert after[3] < 1.0
+
+
+async def test_a_failure_told_twice_is_one_more_try(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_fleet.subscriber.source._REJOIN_S", (0.05,))
+    room = stage.room()
+    await until(lambda: len(stage.told) == 1)
+    failed = wire.Event("failed", room=room.number, error="refused")
+    room.told(failed)
+    room.told(failed)
+    await until(lambda: len(stage.told) == 2)
+    room.join()  # the commands are in order: there would be another before it
+    await until(lambda: len(stage.told) >= 3)
+    assert len(stage.told) == 3

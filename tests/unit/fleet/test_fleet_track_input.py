@@ -6,6 +6,7 @@ from parley.domain.track import Gap
 
 PIECE_MS = 100
 PIECE = bytes(2 * to_samples(PIECE_MS))
+OPUS = ((b"", to_samples(PIECE_MS)),)
 
 
 class _Track:
@@ -68,3 +69,23 @@ def test_received_and_expected_show_what_was_lost() -> None:
     track.arrive(10)
     assert track.input.received == to_samples(2_000)
     assert track.input.expected() == to_samples(3_000)
+
+
+def test_who_takes_packets_says_what_is_missing_and_a_pause_says_nothing() -> None:
+    track = _Track()
+    track.arrive(10)
+    track.now += 2.0
+    track.input.receive(PIECE, OPUS)
+    assert track.frames[-1].position == to_samples(1_000)
+    track.input.receive(PIECE, OPUS, to_samples(600))
+    assert track.frames[-1].position == to_samples(1_700)
+    track.input.receive(PIECE, OPUS, to_samples(100))  # too little to tell
+    assert track.frames[-1].position == to_samples(1_900)
+    assert track.input.gaps == [Gap(start_ms=1_001_000, end_ms=1_001_600)]
+
+
+def test_what_is_missing_before_the_first_audio_is_not() -> None:
+    track = _Track()
+    track.input.receive(PIECE, OPUS, to_samples(600))
+    assert track.frames[0].position == 0
+    assert track.input.gaps == []
