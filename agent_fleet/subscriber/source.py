@@ -229,6 +229,8 @@ class SubscribedRoom:
             return
         log.warning("subscriber is not in the room", what=event.event, reason=event.error)
         self._tell_taps(away=True)
+        if event.event == "reconnecting":  # by itself
+            return
         wait_s = _REJOIN_S[min(self._failures, len(_REJOIN_S) - 1)]
         self._failures += 1
         self._again = True

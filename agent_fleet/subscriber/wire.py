@@ -18,7 +18,7 @@ _TICK = struct.Struct("<H")
 
 @dataclass(frozen=True)
 class Event:
-    """Something happened: a room was joined, left or could not be joined, or a tap was closed."""
+    """What happened to a room (joined, left, lost, could not be joined), or that a tap is closed."""
 
     event: str
     room: int = 0

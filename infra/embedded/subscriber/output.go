@@ -44,7 +44,8 @@ const (
 
 // Event is what the fleet is told.
 type Event struct {
-	// Event is joined, failed or left (of a room), or closed (of a tap: no more audio comes of it).
+	// Event is joined, failed, left or reconnecting (of a room; joined follows), or closed (of a tap: no
+	// more audio comes of it).
 	Event string `json:"event"`
 	Room  int    `json:"room,omitempty"`
 	Tap   uint32 `json:"tap,omitempty"`

@@ -40,7 +40,8 @@ func join(command Command, out *output, earlier *room) *room {
 			OnTrackPublished:  r.published,
 			OnTrackSubscribed: r.subscribed,
 		},
-		OnReconnected:            r.subscribeAll,
+		OnReconnecting:           r.reconnecting,
+		OnReconnected:            r.reconnected,
 		OnDisconnectedWithReason: r.disconnected,
 	}
 	go r.enter(command, lksdk.NewRoom(callback))
@@ -113,12 +114,27 @@ func (r *room) giveUp() map[string]*tap {
 	return taps
 }
 
+// reconnecting tells that what is said now may not be heard; the SDK does the rest.
+func (r *room) reconnecting() {
+	r.tell("reconnecting", "connection lost")
+}
+
+func (r *room) reconnected() {
+	r.subscribeAll()
+	r.tell("joined", "")
+}
+
 func (r *room) disconnected(reason lksdk.DisconnectionReason) {
+	r.tell("left", string(reason))
+}
+
+// tell says what happened to the stay, unless it was given up.
+func (r *room) tell(event, reason string) {
 	r.mu.Lock()
 	left := r.left
 	r.mu.Unlock()
 	if !left {
-		r.out.event(Event{Event: "left", Room: r.number, Error: string(reason)})
+		r.out.event(Event{Event: event, Room: r.number, Error: reason})
 	}
 }
 

@@ -59,9 +59,11 @@ class Ear:
     def __init__(self) -> None:
         self.pcm = b""
         self.opus: list[bytes] = []
+        self.missing = 0
 
-    def __call__(self, pcm: bytes, opus: Opus | None = None, _missing: int = 0, /) -> None:
+    def __call__(self, pcm: bytes, opus: Opus | None = None, missing: int = 0, /) -> None:
         self.pcm += pcm
+        self.missing += missing
         self.opus += [packet for packet, _ in opus or ()]
 
 
@@ -324,6 +326,21 @@ sys.stdin.read()
     assert after[:3] == [0, 0.06, 0.12]
     # Sent before its time, it shows that the first was late.
     assert after[3] < 1.0
+
+
+async def test_who_loses_the_connection_and_has_it_back_misses_what_was_said(stage: Stage) -> None:
+    room, ear = stage.room(), Ear()
+    opened(room, "TR_a", ear)
+    await until(lambda: len(ear.opus) == 6)
+    room.told(wire.Event("reconnecting", room=room.number, error="connection lost"))
+    [number] = [int(str(line["tap"])) for line in stage.told if "tap" in line]
+    later = [(timestamp + 48 * 2_120, packet) for timestamp, packet in SPEECH[:3]]
+    stage.subscriber.ticked(60, time.monotonic() + 1.9)
+    assert len(ear.opus) == 6
+    stage.subscriber.heard(number, later, time.monotonic() + 2.0)
+    assert len(ear.opus) == 9
+    assert 1.7 < ear.missing / 16_000 < 4.0
+    assert [line["do"] for line in stage.told] == ["join", "subscribe"]
 
 
 async def test_a_failure_told_twice_is_one_more_try(
