@@ -18,7 +18,7 @@ _TICK = struct.Struct("<H")
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a room (joined, left, lost, could not be joined), or that a tap is closed."""
+    """What happened to a room (joined, left, lost, could not be joined) or a tap (closed)."""
 
     event: str
     room: int = 0
