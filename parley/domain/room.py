@@ -1,11 +1,14 @@
 """Rooms: one LiveKit room session, identified by its sid; a name can come back as another room."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from parley.domain.base import Record
+
+IdentityKey = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""An identity as a key of a stored document, which can't hold a NUL."""
 
 
 class RoomStatus(StrEnum):
@@ -38,7 +41,7 @@ class RoomOptions(Record):
         description="Agents that share the room's speakers, at least; more come by themselves "
         "when there are more speakers than they take.",
     )
-    languages: dict[str, str] = Field(
+    languages: dict[IdentityKey, str] = Field(
         default_factory=dict, description="Language per participant identity."
     )
     language: str | None = Field(None, description="Language of everyone else.")

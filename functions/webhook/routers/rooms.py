@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from functions.webhook.guard import Caller
 from functions.webhook.limits import SEARCH
-from functions.webhook.parameters import RoomSid
+from functions.webhook.parameters import Moment, RoomSid
 from functions.webhook.services import Services, Using
 from parley.domain.room import Room, RoomOptions, RoomStatus, SummaryState
 from parley.errors import BadInputError
@@ -102,8 +102,8 @@ async def list_rooms(
     room_status: Annotated[RoomStatus | None, Query(alias="status")] = None,
     name: Annotated[str | None, Query(max_length=256, description="The exact name.")] = None,
     participant: Annotated[str | None, Query(max_length=256, description="An identity.")] = None,
-    since_ms: Annotated[int | None, Query(description="Registered at or after.")] = None,
-    until_ms: Annotated[int | None, Query(description="Registered before.")] = None,
+    since_ms: Annotated[Moment, Query(description="Registered at or after.")] = None,
+    until_ms: Annotated[Moment, Query(description="Registered before.")] = None,
     cursor: Annotated[str | None, Query(max_length=128)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> RoomList:

@@ -37,6 +37,17 @@ async def test_a_room_is_opened_registered_and_gets_one_agent(
     assert room["options"]["languages"] == {"ann": "ko"}
 
 
+async def test_what_the_database_cannot_hold_is_refused_in_words(
+    api: httpx.AsyncClient, admin: dict[str, str], name: str
+) -> None:
+    options = {"languages": {"ann\0": "ko"}}
+    nul = await api.post("/rooms", json={"name": name, "options": options}, headers=admin)
+    late = await api.get("/rooms", params={"since_ms": 2**63}, headers=admin)
+    assert (nul.status_code, late.status_code) == (422, 422)
+    assert "languages" in nul.text
+    assert "since_ms" in late.text
+
+
 async def test_registration_takes_in_who_was_there_before(
     api: httpx.AsyncClient, services: Services, name: str
 ) -> None:
