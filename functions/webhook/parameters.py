@@ -14,8 +14,8 @@ TrackSid = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 Moment = Annotated[
-    int | None, Query(ge=0, le=253_402_300_799_999, description="In ms since the epoch.")
-]  # to the end of the year 9999
+    int | None, Query(ge=0, le=253_402_300_799_999)
+]  # in ms since the epoch, to the end of the year 9999
 Cursor = Annotated[
     str | None,
     Query(

@@ -70,12 +70,21 @@ type tap struct {
 	closed  bool
 }
 
+func newTap(number uint32) *tap {
+	return &tap{number: number, order: inOrder()}
+}
+
+// inOrder puts packets in the order of their numbers.
+func inOrder() *samplebuilder.SampleBuilder {
+	return samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
+}
+
 // begin makes room for a stream of packets whose numbers have nothing to do with those before.
 func (t *tap) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flush()
-	t.order = samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
+	t.order = inOrder()
 	t.passed = nil
 }
 
@@ -100,9 +109,6 @@ func (t *tap) add(packet *rtp.Packet) {
 	if t.closed {
 		return
 	}
-	if t.order == nil { // the stream began before the tap
-		t.order = samplebuilder.New(waitForLate, &codecs.OpusPacket{}, opusRate)
-	}
 	t.last = time.Now()
 	if t.passed != nil {
 		behind := int16(*t.passed - packet.SequenceNumber)
@@ -116,9 +122,7 @@ func (t *tap) add(packet *rtp.Packet) {
 
 // flush lets packets go without those that are missing between them.
 func (t *tap) flush() {
-	if t.order != nil {
-		t.pass(t.order.ForcePopPackets)
-	}
+	t.pass(t.order.ForcePopPackets)
 }
 
 func (t *tap) pass(next func() []*rtp.Packet) {
@@ -210,7 +214,7 @@ func newOutput(to io.Writer, batch time.Duration, few int) *output {
 
 // open makes a tap whose packets are handed on until it is closed.
 func (o *output) open(number uint32) *tap {
-	made := &tap{number: number}
+	made := newTap(number)
 	o.mu.Lock()
 	o.taps = append(o.taps, made)
 	o.mu.Unlock()

@@ -57,7 +57,7 @@ func TestOnlyWhatFollowsWithoutABreakIsJoined(t *testing.T) {
 
 func TestABatchIsHandedOnWhenItIsWholeOrOldOrTheLast(t *testing.T) {
 	began := time.Now()
-	tap := &tap{number: 7}
+	tap := newTap(7)
 	const batch = 40 * time.Millisecond
 	take := func(now time.Time) []byte {
 		frame, _ := tap.take(nil, now, batch)
@@ -106,7 +106,7 @@ func TestFewTracksAreHandedOnInHalves(t *testing.T) {
 }
 
 func TestPacketsAreInOrderAndEachCountsOnce(t *testing.T) {
-	tap := &tap{number: 1}
+	tap := newTap(1)
 	tap.begin()
 	for _, n := range []uint16{1, 3, 2, 5, 6} { // 4 is lost
 		tap.add(arriving(n))
@@ -132,7 +132,7 @@ func TestPacketsAreInOrderAndEachCountsOnce(t *testing.T) {
 }
 
 func TestAPauseAndTheEndEndTheWaitForAMissingPacket(t *testing.T) {
-	tap := &tap{number: 1}
+	tap := newTap(1)
 	tap.begin()
 	tap.add(arriving(1))
 	tap.add(arriving(3))

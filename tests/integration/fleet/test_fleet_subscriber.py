@@ -17,7 +17,7 @@ from parley.settings import Settings
 from parley_cli.demo.listener import Listener
 from tests.integration.fleet.conftest import ROBOT, FleetProcess, eventually
 from tests.integration.fleet.meeting import Meeting, hold
-from tests.integration.fleet.speech import RATE, say, silence
+from tests.integration.fleet.speech import RATE, Person, say, silence
 from tests.stack_fixtures.publisher import publisher_plan, publishing
 
 SENTENCE = "can you review the budget"
@@ -58,6 +58,18 @@ async def finals(listener: Listener, count: int) -> list[str]:
     return [caption.text for caption in listener.captions if caption.final]
 
 
+async def hears_again(speaker: Person, track_sid: str, fleet: FleetProcess) -> None:
+    """Wait until a speaker's audio arrives after a hole; they are silent meanwhile."""
+
+    async def hears() -> bool:  # what was missed becomes a gap when the next audio comes
+        await speaker.speak(silence(0.1))
+        [pipeline] = [p for p in await fleet.pipelines() if p["track_sid"] == track_sid]
+        return pipeline["gaps"] == 1
+
+    await eventually(hears, what="audio arrives again")
+    await speaker.speak(silence(0.6))
+
+
 async def test_a_killed_subscriber_costs_what_was_said_meanwhile_and_no_more(
     meeting: Meeting, fleet: FleetProcess
 ) -> None:
@@ -76,14 +88,7 @@ async def test_a_killed_subscriber_costs_what_was_said_meanwhile_and_no_more(
             return len(found) == 1 and found[0].pid != before.pid
 
         await eventually(another, what="another subscriber")
-
-        async def hears() -> bool:  # what was missed becomes a gap when the next audio comes
-            await alice.speak(silence(0.1))
-            [pipeline] = [p for p in await fleet.pipelines() if p["track_sid"] == track_sid]
-            return pipeline["gaps"] == 1
-
-        await eventually(hears, what="audio arrives again")
-        await alice.speak(silence(0.6))
+        await hears_again(alice, track_sid, fleet)
         begun_ms, _ = await alice.speak(say(OTHER))
         assert await finals(listener, 2) == [SENTENCE, OTHER]
         await alice.leave()
@@ -110,14 +115,7 @@ async def test_a_subscriber_that_is_thrown_out_comes_back_and_hears(
             [identity] = [one for one in await present(server, meeting) if "subscriber" in one]
             out = api.RoomParticipantIdentity(room=meeting.room.name, identity=identity)
             await server.room.remove_participant(out)
-
-        async def hears() -> bool:
-            await alice.speak(silence(0.1))
-            [pipeline] = [p for p in await fleet.pipelines() if p["track_sid"] == track_sid]
-            return pipeline["gaps"] == 1
-
-        await eventually(hears, what="audio arrives again")
-        await alice.speak(silence(0.6))
+        await hears_again(alice, track_sid, fleet)
         begun_ms, _ = await alice.speak(say(OTHER))
         assert await finals(listener, 2) == [SENTENCE, OTHER]
         await alice.leave()
